@@ -1,0 +1,47 @@
+/** Text that is already HTML: made by `html`, never from plain text by itself. */
+export class Html {
+  readonly #markup: string;
+
+  constructor(markup: string) {
+    this.#markup = markup;
+  }
+
+  toString(): string {
+    return this.#markup;
+  }
+}
+
+/** What may stand in an `html` template. `false`, null and undefined stand for nothing; a list for its parts. */
+export type Htmlable = Html | string | number | bigint | boolean | null | undefined | readonly Htmlable[];
+
+/**
+ * An HTML template: whatever is put in is escaped, for text and for quoted attribute values alike, unless it is `Html`
+ * itself. Not for the inside of `<script>`, `<style>` or unquoted attributes, where escaping does not help.
+ */
+export function html(parts: TemplateStringsArray, ...values: readonly Htmlable[]): Html {
+  let markup = parts[0] ?? '';
+  values.forEach((value, i) => {
+    markup += markupOf(value) + (parts[i + 1] ?? '');
+  });
+  return new Html(markup);
+}
+
+/** Plain text as HTML. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function markupOf(value: Htmlable): string {
+  if (value instanceof Html) return value.toString();
+  if (value === null || value === undefined || value === false) return '';
+  if (typeof value === 'object') return value.map(markupOf).join('');
+  return escapeHtml(String(value));
+}

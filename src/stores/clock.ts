@@ -1,0 +1,24 @@
+/** Takes back a timer; after it has fired, does nothing. */
+export type Cancel = () => void;
+
+/**
+ * Where sessions get the time from: moments, cookie dates, SQL values and timers. One clock serves a whole application,
+ * and a test passes one that moves when told.
+ */
+export interface Clock {
+  /** Seconds since the epoch, with fractions. May be set back by an administrator. */
+  now(): number;
+  /** Calls `fn` once, `seconds` from now, without keeping the process alive. */
+  after(seconds: number, fn: () => void): Cancel;
+}
+
+/** The time of the machine. */
+export const systemClock: Clock = {
+  now: () => Date.now() / 1000,
+  after(seconds, fn) {
+    const timer = setTimeout(fn, seconds * 1000).unref();
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
