@@ -28,5 +28,50 @@ export {
   withHeader,
 } from './app/reply.js';
 export { fromWsgi, type StartResponse, type WsgiApplication, type WsgiBody } from './app/wsgi.js';
+export type { Connection, Participant } from './database/connection.js';
+export { DatabaseError } from './database/errors.js';
+export type {
+  Durability,
+  SqliteDatabase,
+  SqliteHandle,
+  SqliteOptions,
+  SqliteStatement,
+} from './database/sqlite.js';
+export type {
+  SqliteConnection,
+  SqliteCursor,
+  SqliteParameters,
+  SqliteRow,
+} from './database/sqlite-connection.js';
+export { database, type DatabaseLayer, type DatabaseOptions } from './middleware/database.js';
+export {
+  environment,
+  type EnvironmentLayer,
+  type EnvironmentOptions,
+  type Storage,
+} from './middleware/environment.js';
+export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';
 export { urlmap } from './middleware/urlmap.js';
 export { type Cancel, type Clock, systemClock } from './stores/clock.js';
+export { type Codec, jsonCodec, type Value } from './stores/codec.js';
+export type { CookieOptions } from './stores/cookie.js';
+export type {
+  AppChanges,
+  Change,
+  Commit,
+  CommitResult,
+  Driver,
+  Encoded,
+  EndReason,
+  Power,
+  StoredSession,
+  Sweep,
+  SweepStep,
+} from './stores/driver.js';
+export { SessionError, SessionWarning } from './stores/errors.js';
+export type { Moments, Move } from './stores/expiry.js';
+export type { CleanupOptions, CreateOptions, DestroyOptions, Manager, Named } from './stores/manager.js';
+export type { SessionKey } from './stores/session-id.js';
+export type { Store } from './stores/store.js';
+export type { Update } from './stores/values.js';
+export type { Outcome } from './stores/visit.js';

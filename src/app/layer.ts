@@ -51,7 +51,7 @@ export type Outer<L extends string, After extends string, Me extends string, A> 
 export type MakeLayer<Sets, Needs, O extends unknown[]> = (
   application: Application<Environ & Needs & Sets>,
   ...options: O
-) => Application<Environ & Needs> | (LayerLife & { call: Application<Environ & Needs> });
+) => Application<Environ & Needs> | (LayerLife & { answer: Application<Environ & Needs> });
 
 /**
  * Makes a layer. The shape of all of them:
@@ -83,8 +83,8 @@ export function layer<Me extends string, Sets, Needs, After extends string = nev
     checkApplication(name, inner);
     checkOrder(name, after, inner);
     const made = make(inner, ...options);
-    const { call, ...life } = typeof made === 'function' ? { call: made } : made;
-    const around: Application<never> = describe(call, {
+    const { answer, ...life } = typeof made === 'function' ? { answer: made } : made;
+    const around: Application<never> = describe(answer, {
       name,
       sets,
       needs: typeof needs === 'function' ? needs(...options) : needs,

@@ -23,6 +23,14 @@ export async function closeApplication(application: Application<never>): Promise
   await leaveAll(insideOut(application));
 }
 
+/** For a layer that is asked for its resource before the application was opened. */
+export function notOpen(): never {
+  throw new TsgiError(
+    'NOT_OPEN',
+    'The application is not open. Use serve(), toListener() or openApplication() first.',
+  );
+}
+
 /** Where a layer stands in its life. `users` counts the places it was opened from. */
 interface Life {
   users: number;

@@ -4,7 +4,10 @@ import { TsgiError } from './errors.js';
 import type { Header } from './headers.js';
 import type { Chunk, Reply } from './reply.js';
 
-/** WSGI's `start_response` (PEP 3333). A second call is only allowed with the error that makes it necessary. */
+/**
+ * WSGI's `start_response` (PEP 3333). A second call is only allowed with the error that makes it necessary: it replaces
+ * the first one and what was written, and throws that error when the reply was answered already.
+ */
 export type StartResponse = (
   status: string,
   headers: readonly Header[],
@@ -23,7 +26,8 @@ export type WsgiBody = (Iterable<Chunk> | AsyncIterable<Chunk>) & { close?(): vo
 /**
  * Runs an application written in the WSGI form. Its body is read up to the first chunk before the reply is answered,
  * since a generator may call `startResponse` as late as that (PEP 3333, "The start_response() Callable").
- * @throws TsgiError `START_RESPONSE` when it is not called by then, or called again without an error.
+ * @throws TsgiError `START_RESPONSE` when it is not called by then, or called again without an error, or when `write`
+ * is called after the reply was answered.
  */
 export function fromWsgi<E extends Environ>(application: WsgiApplication<E>): Application<E> {
   return async (environ) => {
@@ -42,14 +46,27 @@ export function fromWsgi<E extends Environ>(application: WsgiApplication<E>): Ap
 /** What `startResponse` and the `write` it answers have collected. */
 class Response {
   #head: Pick<Reply, 'status' | 'headers'> | undefined;
-  readonly #written: Chunk[] = [];
+  #written: Chunk[] = [];
+  #answered = false;
 
   readonly start: StartResponse = (status, headers, error) => {
     if (this.#head !== undefined && error === undefined) {
       throw new TsgiError('START_RESPONSE', 'startResponse was called again without an error. Call it once.');
     }
+    if (this.#answered) throw error;
     this.#head = { status, headers };
-    return (chunk) => this.#written.push(chunk);
+    this.#written = [];
+    return this.#write;
+  };
+
+  readonly #write = (chunk: Chunk) => {
+    if (this.#answered) {
+      throw new TsgiError(
+        'START_RESPONSE',
+        'write was called after the first chunk of the body. Yield the chunk.',
+      );
+    }
+    this.#written.push(chunk);
   };
 
   reply(first: IteratorResult<Chunk, void>, rest: Chunks): Reply {
@@ -59,6 +76,7 @@ class Response {
         'startResponse was not called before the first chunk of the body.',
       );
     }
+    this.#answered = true;
     const pulled = first.done === true ? this.#written : [...this.#written, first.value];
     return { ...this.#head, body: new Resumed(pulled, rest) };
   }

@@ -2,7 +2,7 @@ import type { Application } from '../app/application.js';
 import type { Environ } from '../app/environ.js';
 import { TsgiError } from '../app/errors.js';
 import { describe } from '../app/layer.js';
-import { isPromise } from '../app/promise.js';
+import { callThenLeave } from '../app/promise.js';
 import { type Reply, text } from '../app/reply.js';
 
 /** What all branches need, together. */
@@ -47,15 +47,7 @@ function enter(environ: Environ, prefix: string, application: Application): Repl
   };
   environ.SCRIPT_NAME = SCRIPT_NAME + prefix;
   environ.PATH_INFO = PATH_INFO.slice(prefix.length);
-  try {
-    const reply = application(environ);
-    if (isPromise(reply)) return reply.finally(leave);
-    leave();
-    return reply;
-  } catch (error) {
-    leave();
-    throw error;
-  }
+  return callThenLeave(application, environ, leave);
 }
 
 function isSegmentEnd(path: string, at: number): boolean {

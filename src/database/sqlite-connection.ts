@@ -1,0 +1,147 @@
+import { isPromise } from '../app/promise.js';
+import type { Connection, Participant } from './connection.js';
+import { DatabaseError } from './errors.js';
+import type { SqliteDatabase, SqliteHandle } from './sqlite.js';
+import { undoOpenTransaction } from './write-queue.js';
+
+/** Values for the `?` of a statement in order, or for its `:name` by name. */
+export type SqliteParameters = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+/**
+ * A request's face of the SQLite database. The application's own statements run at once and, outside `transaction`, each
+ * is durable when it returns; they never share a transaction with another request.
+ */
+export class SqliteConnection implements Connection {
+  readonly #database: SqliteDatabase;
+  #participants: Participant[] | undefined;
+  #used = false;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  /** The real better-sqlite3 database of this process, for query builders such as Kysely and Drizzle. */
+  get handle(): SqliteHandle {
+    this.#used = true;
+    return this.#database.handle;
+  }
+
+  cursor(): SqliteCursor {
+    return new SqliteCursor(this);
+  }
+
+  /**
+   * Runs one statement on a new cursor.
+   * @throws DatabaseError `DATABASE_BUSY` (503) when another process writes at this moment; `transaction` waits instead.
+   */
+  execute(sql: string, parameters: SqliteParameters = []): SqliteCursor {
+    return this.cursor().execute(sql, parameters);
+  }
+
+  /**
+   * Runs a synchronous function in a transaction of its own and resolves with its result when that is durable. What the
+   * function throws undoes the transaction. Another process's lock is waited for up to 4 s without blocking others.
+   * @throws DatabaseError `ASYNC_TRANSACTION` when the function answers a promise: its later statements would not be in it.
+   */
+  transaction<T>(statements: () => T): Promise<T> {
+    return this.#database.transaction(() => {
+      const result = statements();
+      if (typeof result === 'object' && result !== null && isPromise(result)) throw asyncTransaction();
+      return result;
+    });
+  }
+
+  enlist(participant: Participant): void {
+    this.#participants ??= [];
+    if (!this.#participants.includes(participant)) this.#participants.push(participant);
+  }
+
+  async commit(): Promise<void> {
+    await Promise.all((this.#participants ?? []).map((participant) => participant.save()));
+  }
+
+  rollback(): void {
+    for (const participant of this.#participants ?? []) participant.rollback();
+  }
+
+  /** For the layer: undoes a transaction that the request began by hand and left open; true when there was one. */
+  undoOpenTransaction(): boolean {
+    return this.#used && undoOpenTransaction(this.#database.handle);
+  }
+
+  /** For cursors: what `execute` runs. */
+  prepare(sql: string, parameters: SqliteParameters): Execution {
+    this.#used = true;
+    const values = Array.isArray(parameters) ? (parameters as readonly unknown[]) : [parameters];
+    return this.#database.run(() => {
+      const statement = this.#database.statement(sql);
+      if (statement.reader) return { rows: statement.all(...values), rowCount: -1, lastRowId: undefined };
+      const { changes, lastInsertRowid } = statement.run(...values);
+      return { rows: [], rowCount: changes, lastRowId: lastInsertRowid };
+    });
+  }
+}
+
+interface Execution {
+  readonly rows: unknown[];
+  readonly rowCount: number;
+  readonly lastRowId: number | bigint | undefined;
+}
+
+/** A row as an object, by column name. */
+export type SqliteRow = Readonly<Record<string, unknown>>;
+
+/** Runs statements and walks through the rows of the last one, as the cursor of Python's DB-API (PEP 249) does. */
+export class SqliteCursor implements Iterable<SqliteRow> {
+  readonly #connection: SqliteConnection;
+  #last: Execution = { rows: [], rowCount: -1, lastRowId: undefined };
+  #at = 0;
+
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection;
+  }
+
+  /** How many rows the last statement changed; -1 for one that answers rows. */
+  get rowCount(): number {
+    return this.#last.rowCount;
+  }
+
+  /** The rowid of the last insert, undefined after a statement that answers rows. */
+  get lastRowId(): number | bigint | undefined {
+    return this.#last.lastRowId;
+  }
+
+  execute(sql: string, parameters: SqliteParameters = []): this {
+    this.#last = this.#connection.prepare(sql, parameters);
+    this.#at = 0;
+    return this;
+  }
+
+  /** The next row, undefined after the last. */
+  fetchOne(): SqliteRow | undefined {
+    return this.fetchMany(1)[0];
+  }
+
+  /** At most that many of the rows that are left. */
+  fetchMany(count: number): SqliteRow[] {
+    const rows = this.#last.rows.slice(this.#at, this.#at + count) as SqliteRow[];
+    this.#at += rows.length;
+    return rows;
+  }
+
+  /** All rows that are left. */
+  fetchAll(): SqliteRow[] {
+    return this.fetchMany(Infinity);
+  }
+
+  *[Symbol.iterator](): Iterator<SqliteRow> {
+    yield* this.fetchAll();
+  }
+}
+
+function asyncTransaction(): DatabaseError {
+  return new DatabaseError(
+    'ASYNC_TRANSACTION',
+    'The function given to transaction() answered a promise. Await before it; inside, run statements only.',
+  );
+}

@@ -1,0 +1,247 @@
+import { closeSync, openSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import BetterSqlite3 from 'better-sqlite3';
+import { codeOfError } from '../app/errors.js';
+import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
+import { WriteQueue } from './write-queue.js';
+
+/** The part of a better-sqlite3 statement that is used here, so that users need no types of that package. */
+export interface SqliteStatement {
+  readonly reader: boolean;
+  all(...params: readonly unknown[]): unknown[];
+  get(...params: readonly unknown[]): unknown;
+  run(...params: readonly unknown[]): { changes: number; lastInsertRowid: number | bigint };
+  raw(toggle?: boolean): this;
+  pluck(toggle?: boolean): this;
+}
+
+/** The part of a better-sqlite3 database that is used here. */
+export interface SqliteHandle {
+  readonly inTransaction: boolean;
+  prepare(sql: string): SqliteStatement;
+  exec(sql: string): unknown;
+  pragma(source: string, options?: { simple?: boolean }): unknown;
+  close(): unknown;
+}
+
+/** What a commit survives: `power` the loss of power (synchronous=FULL), `process` the end of the process (NORMAL). */
+export type Durability = 'power' | 'process';
+
+export interface SqliteOptions {
+  /** The file, relative to the working directory, or `:memory:`. */
+  database: string;
+  /** Whether a missing file is created, with mode 0600. Default false: missing or empty is an error. */
+  autoCreate?: boolean;
+  /** Default `power`. */
+  durability?: Durability;
+  /** Called with every statement that is run: better-sqlite3's own option, for debugging and tests. */
+  verbose?: (sql: unknown) => void;
+}
+
+/**
+ * One open SQLite file of this process, in WAL mode: readers and one writer do not wait for each other. Other processes
+ * and worker threads open the file themselves.
+ */
+export class SqliteDatabase {
+  readonly file: string;
+  readonly durability: Durability;
+  /** The real better-sqlite3 database. */
+  readonly handle: SqliteHandle;
+  readonly #statements = new Map<string, SqliteStatement>();
+  readonly #writes: WriteQueue;
+  #users = 0;
+
+  private constructor(file: string, durability: Durability, handle: SqliteHandle) {
+    this.file = file;
+    this.durability = durability;
+    this.handle = handle;
+    this.#writes = new WriteQueue(handle, file);
+  }
+
+  /**
+   * Opens a file, once for every path in this process: opening it again answers the same database.
+   * @throws DatabaseError `DATABASE_MISSING`, `DATABASE_EMPTY`, `DIRECTORY_MISSING`, `NOT_A_FILE`, `NOT_A_DATABASE`,
+   * `DATABASE_READ_ONLY`, `DATABASE_BUSY`, `DURABILITY_DIFFERS` and others, each with a sentence that says what to do.
+   */
+  static async open(options: SqliteOptions): Promise<SqliteDatabase> {
+    const { database: name, autoCreate = false, durability = 'power', verbose } = options;
+    const file = locate(name);
+    const shared = files.get(file);
+    if (shared === undefined) checkFile(file, autoCreate);
+    const opening =
+      shared ?? connect(file, durability, verbose).then((handle) => new this(file, durability, handle));
+    if (shared === undefined && file !== MEMORY) share(file, opening);
+    const database = await opening;
+    database.#join(durability);
+    return database;
+  }
+
+  /** Closes the file once everyone who opened it has closed it and the waiting writes are done. */
+  async close(): Promise<void> {
+    this.#users -= 1;
+    if (this.#users > 0) return;
+    files.delete(this.file);
+    await this.#writes.idle();
+    this.handle.close();
+  }
+
+  /** A prepared statement, kept with the handle. */
+  statement(sql: string): SqliteStatement {
+    const kept = this.#statements.get(sql);
+    if (kept !== undefined) return kept;
+    if (this.#statements.size >= MOST_STATEMENTS) this.#statements.clear();
+    const made = this.handle.prepare(sql);
+    this.#statements.set(sql, made);
+    return made;
+  }
+
+  /** Runs statements at once, with errors that say what to do. */
+  run<T>(statements: () => T): T {
+    try {
+      return statements();
+    } catch (error) {
+      throw databaseError(error, this.file);
+    }
+  }
+
+  /**
+   * Runs `statements` in the transaction of this turn of the event loop, and resolves when that is durable. When they
+   * throw, only their own changes are undone. They may run again, so they change nothing but the database. Another
+   * process's lock is waited for up to 4 s, without blocking the event loop.
+   * @throws DatabaseError `DATABASE_BUSY` after that; `TRANSACTION_OPEN` when a transaction begun by hand was left open.
+   */
+  write<T>(statements: () => T): Promise<T> {
+    return this.#writes.add(statements, false);
+  }
+
+  /** As `write`, in a transaction that nothing else shares; `statements` run once. */
+  transaction<T>(statements: () => T): Promise<T> {
+    return this.#writes.add(statements, true);
+  }
+
+  #join(durability: Durability): void {
+    if (durability !== this.durability) {
+      throw new DatabaseError(
+        'DURABILITY_DIFFERS',
+        `${this.file} is open with durability '${this.durability}'; '${durability}' was asked for too. Give both the same.`,
+      );
+    }
+    this.#users += 1;
+  }
+}
+
+const MEMORY = ':memory:';
+
+/** A statement text that is never the same twice must not fill the memory. */
+const MOST_STATEMENTS = 500;
+
+/**
+ * How long SQLite itself may wait for a lock, in milliseconds, which blocks the event loop. Enough for a neighbour's short
+ * commit; longer waits are the write queue's.
+ */
+const BLOCKING_WAIT_MS = 5;
+
+/** Every file that is open in this process, by its canonical path. */
+const files = new Map<string, Promise<SqliteDatabase>>();
+
+function share(file: string, opening: Promise<SqliteDatabase>): void {
+  files.set(file, opening);
+  opening.catch(() => files.delete(file));
+}
+
+function locate(name: string): string {
+  if (name === MEMORY) return MEMORY;
+  const path = resolve(name);
+  try {
+    return realpathSync(path);
+  } catch {
+    return join(realFolder(path), basename(path)); // not there yet
+  }
+}
+
+function realFolder(path: string): string {
+  try {
+    return realpathSync(dirname(path));
+  } catch (cause) {
+    throw new DatabaseError(
+      'DIRECTORY_MISSING',
+      `There is no folder ${dirname(path)} for ${path}. Create it.`,
+      { cause },
+    );
+  }
+}
+
+function checkFile(file: string, autoCreate: boolean): void {
+  if (file === MEMORY) return;
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined && autoCreate) createPrivately(file);
+  else if (found === undefined) throw missing('DATABASE_MISSING', file, 'does not exist');
+  else if (!found.isFile())
+    throw new DatabaseError('NOT_A_FILE', `${file} is not a file. Name the database file itself.`);
+  else if (found.size === 0 && !autoCreate)
+    throw missing('DATABASE_EMPTY', file, 'is empty, as a truncated file is');
+}
+
+function missing(code: string, file: string, found: string): DatabaseError {
+  const todo =
+    'Check the name, restore it from a backup, or give database() autoCreate: true to start with nothing.';
+  return new DatabaseError(code, `The database ${file} ${found}. ${todo}`);
+}
+
+/** SQLite gives its -wal and -shm files the mode of the database. Another process may have been first. */
+function createPrivately(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (cause) {
+    if (codeOfError(cause) === 'EEXIST') return;
+    throw new DatabaseError(
+      'DATABASE_CANNOT_OPEN',
+      `${file} cannot be created. Check the rights of its folder.`,
+      { cause },
+    );
+  }
+}
+
+/** Opens the handle and finds out now, not at the first request, whether it can be read and written. */
+async function connect(
+  file: string,
+  durability: Durability,
+  verbose: SqliteOptions['verbose'],
+): Promise<SqliteHandle> {
+  const handle = openHandle(file, verbose);
+  try {
+    await patiently(() => {
+      handle.pragma('journal_mode = WAL');
+      handle.pragma(`synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`);
+      handle.exec('BEGIN IMMEDIATE; ROLLBACK');
+    });
+    return handle;
+  } catch (error) {
+    handle.close();
+    throw databaseError(error, file);
+  }
+}
+
+function openHandle(file: string, verbose: SqliteOptions['verbose']): SqliteHandle {
+  try {
+    return new BetterSqlite3(file, { timeout: BLOCKING_WAIT_MS, ...(verbose && { verbose }) });
+  } catch (error) {
+    throw databaseError(error, file);
+  }
+}
+
+/** Tries again while another process has the file, as when several start at once. */
+async function patiently(attempt: () => void): Promise<void> {
+  const end = performance.now() + BUSY_LIMIT * 1000;
+  for (;;) {
+    try {
+      attempt();
+      return;
+    } catch (error) {
+      if (codeOfError(error)?.startsWith('SQLITE_BUSY') !== true || performance.now() > end) throw error;
+    }
+    await delay(BLOCKING_WAIT_MS * (1 + Math.random()));
+  }
+}

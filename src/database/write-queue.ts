@@ -1,0 +1,170 @@
+import { performance } from 'node:perf_hooks';
+import { codeOfError } from '../app/errors.js';
+import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
+import type { SqliteHandle, SqliteStatement } from './sqlite.js';
+
+interface Write {
+  readonly run: () => unknown;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+  readonly since: number;
+  /** Shares its transaction with no other write. */
+  alone: boolean;
+}
+
+/**
+ * Puts all writes of one turn of the event loop into one transaction and answers each after its COMMIT: many writes, one
+ * lock and one fsync. Waiting for another process's lock blocks nothing but the writes. See decisions/004.
+ */
+export class WriteQueue {
+  readonly #handle: SqliteHandle;
+  readonly #file: string;
+  readonly #begin: SqliteStatement;
+  readonly #commit: SqliteStatement;
+  readonly #savepoint: SqliteStatement;
+  readonly #release: SqliteStatement;
+  readonly #waiting: Write[] = [];
+  #scheduled = false;
+  #running = false;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(handle: SqliteHandle, file: string) {
+    this.#handle = handle;
+    this.#file = file;
+    this.#begin = handle.prepare('BEGIN IMMEDIATE');
+    this.#commit = handle.prepare('COMMIT');
+    this.#savepoint = handle.prepare('SAVEPOINT tsgi');
+    this.#release = handle.prepare('RELEASE tsgi');
+  }
+
+  /** See `SqliteDatabase.write` and `.transaction`. */
+  add<T>(run: () => T, alone: boolean): Promise<T> {
+    const problem = this.#problem();
+    if (problem !== undefined) return Promise.reject(problem);
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ run, alone, since: performance.now(), resolve, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      setImmediate(this.#flush);
+    });
+  }
+
+  /** Resolves when no write is waiting. */
+  async idle(): Promise<void> {
+    if (this.#scheduled) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** Why nothing may be written now. A transaction left open by hand is undone, so that it is never joined. */
+  #problem(): DatabaseError | undefined {
+    if (this.#running) {
+      return new DatabaseError(
+        'NESTED_TRANSACTION',
+        'A write was asked for inside a transaction. End it first.',
+      );
+    }
+    return undoOpenTransaction(this.#handle) ? transactionOpen() : undefined;
+  }
+
+  readonly #flush = (): void => {
+    let wait = 0;
+    this.#running = true;
+    try {
+      if (undoOpenTransaction(this.#handle)) throw transactionOpen();
+      this.#begin.run();
+      this.#runTogether(this.#take());
+    } catch (error) {
+      wait = this.#refuse(error);
+    }
+    this.#running = false;
+    this.#schedule(wait);
+  };
+
+  /** The next writes that may share a transaction, in the order they came. */
+  #take(): Write[] {
+    const group = this.#waiting.findIndex((write) => write.alone);
+    const together = group === -1 ? this.#waiting.length : group;
+    return this.#waiting.splice(0, Math.min(Math.max(together, 1), MOST_TOGETHER));
+  }
+
+  #runTogether(writes: readonly Write[]): void {
+    try {
+      const settle =
+        writes.length === 1 ? writes.map(runAlone) : writes.map((write) => this.#runGuarded(write));
+      this.#commit.run();
+      for (const answer of settle) answer();
+    } catch (error) {
+      undoOpenTransaction(this.#handle);
+      this.#lost(writes, error);
+    }
+  }
+
+  /** Runs a write so that, when it fails, only its own changes are undone. */
+  #runGuarded(write: Write): () => void {
+    this.#savepoint.run();
+    try {
+      const answer = runAlone(write);
+      this.#release.run();
+      return answer;
+    } catch (error) {
+      if (!this.#handle.inTransaction) throw error; // SQLite has undone the whole group: disk full, I/O error
+      this.#handle.exec('ROLLBACK TO tsgi; RELEASE tsgi');
+      return () => {
+        write.reject(databaseError(error, this.#file));
+      };
+    }
+  }
+
+  /** A group that failed as a whole is run again one by one, so that the one to blame fails alone. */
+  #lost(writes: readonly Write[], error: unknown): void {
+    if (writes.length === 1) writes[0]?.reject(databaseError(error, this.#file));
+    else this.#waiting.unshift(...writes.map((write) => Object.assign(write, { alone: true })));
+  }
+
+  /** No transaction could begin. Answers after how many milliseconds to try again. */
+  #refuse(error: unknown): number {
+    const busy = codeOfError(error)?.startsWith('SQLITE_BUSY') ?? false;
+    const before = busy ? performance.now() - BUSY_LIMIT * 1000 : Infinity;
+    const refused = this.#waiting.filter((write) => write.since <= before);
+    this.#waiting.splice(0, refused.length); // in the order they came, so these are the first
+    for (const write of refused) write.reject(databaseError(error, this.#file));
+    return RETRY_MS * (0.5 + Math.random());
+  }
+
+  #schedule(wait: number): void {
+    if (this.#waiting.length === 0) this.#rest();
+    else if (wait > 0) setTimeout(this.#flush, wait);
+    else setImmediate(this.#flush);
+  }
+
+  #rest(): void {
+    this.#scheduled = false;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+}
+
+/** Undoes a transaction that was begun by hand and left open; true when there was one. */
+export function undoOpenTransaction(handle: SqliteHandle): boolean {
+  if (!handle.inTransaction) return false;
+  handle.exec('ROLLBACK');
+  return true;
+}
+
+export function transactionOpen(): DatabaseError {
+  return new DatabaseError(
+    'TRANSACTION_OPEN',
+    'A transaction that was begun by hand was left open, and has been undone. Use connection.transaction().',
+  );
+}
+
+/** Bounds how long one transaction keeps the event loop and the lock. */
+const MOST_TOGETHER = 256;
+
+/** How long to leave a busy database alone, in milliseconds, before jitter. */
+const RETRY_MS = 10;
+
+function runAlone(write: Write): () => void {
+  const value = write.run();
+  return () => {
+    write.resolve(value as never);
+  };
+}

@@ -1,0 +1,251 @@
+import type { Application } from '../app/application.js';
+import type { Environ, ErrorStream } from '../app/environ.js';
+import { layer, type LayerLife, type Resources } from '../app/layer.js';
+import { notOpen } from '../app/life.js';
+import { callShadowing, isPromise } from '../app/promise.js';
+import type { Reply } from '../app/reply.js';
+import type { Connection } from '../database/connection.js';
+import { type Clock, systemClock } from '../stores/clock.js';
+import { type Codec, jsonCodec } from '../stores/codec.js';
+import { type CookieOptions, SessionCookie } from '../stores/cookie.js';
+import type { Driver } from '../stores/driver.js';
+import { SessionError } from '../stores/errors.js';
+import { checkLifetime, Manager } from '../stores/manager.js';
+import { varyByCookie } from '../stores/set-cookies.js';
+import { checkApp, type Store } from '../stores/store.js';
+import { Sweeper } from '../stores/sweeper.js';
+import { Visit, type VisitSettings } from '../stores/visit.js';
+import type { EnvironmentLayer } from './environment.js';
+
+/** What `session()` sets. Nothing is read, written or sent until the application uses one of them. */
+export interface SessionLayer {
+  'web.session.driver': Driver;
+  /** This request's session: creates, prolongs and ends it. */
+  'web.session.manager': Manager;
+  /** The values of the layer's own application in it. */
+  'web.session.store': Store;
+}
+
+export interface SessionOptions {
+  /** Names the application, whose values other applications in the session do not see: `a-z A-Z 0-9 - _ .`, 1 to 255. */
+  app: string;
+  /** The life of a session in seconds, from when it is made: a fixed end that `setExpire` moves. Default 86400. */
+  expire?: number;
+  /** Creates the environment's tables when they are missing; data is never dropped. Default false: that is an error. */
+  setupEnvironment?: boolean;
+  cookie?: CookieOptions;
+  /** How values become text. Default JSON. */
+  codec?: Codec;
+  /** Where the time comes from. Default: the machine. */
+  clock?: Clock;
+  /** Seconds between clean-ups of ended sessions, with jitter; false leaves them to `manager.cleanup()`. Default 60. */
+  sweep?: number | false;
+  /** Whether a reply keeps the request's changes. Default: any status below 500. Endings are kept in any case. */
+  commitOn?: (reply: Reply) => boolean;
+}
+
+/**
+ * Gives each request its session. On the way out the request's changes are committed as a difference, and only when that
+ * is durable the cookie is added and the reply goes on: nothing leaves before it is saved. When the application throws or
+ * answers 5xx its changes are dropped, but an ended session stays ended. PythonWeb's `session.Session`.
+ *
+ * Inside another session layer of the same environment it shares manager, cookie and commit, and adds its own store.
+ * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_SWEEP` or `BAD_COOKIE` when the layer is made; `NO_TABLES` or
+ * `COOKIE_DIFFERS` when the application opens.
+ */
+export const session = layer<
+  'session',
+  SessionLayer,
+  EnvironmentLayer,
+  'environment',
+  [options: SessionOptions]
+>(
+  'session',
+  {
+    sets: ['web.session.driver', 'web.session.manager', 'web.session.store'],
+    needs: { 'web.environment.name': 'environment', 'web.environment.driver': 'environment' },
+    after: ['environment'],
+  },
+  makeSession,
+);
+
+type Inside = Environ & EnvironmentLayer & SessionLayer;
+
+function makeSession(
+  application: Application<Inside>,
+  options: SessionOptions,
+): LayerLife & { answer: Application<Environ & EnvironmentLayer> } {
+  checkOptions(options);
+  const { app, commitOn = isNoFailure } = options;
+  const warn = plainHttpWarning();
+  let settings: VisitSettings | undefined;
+  let sweeper: Sweeper | undefined;
+
+  const finish = (visit: Visit, reply: Reply): Reply | Promise<Reply> => {
+    const saving = visit.finish(commitOn(reply));
+    return saving === undefined ? dress(visit, reply, warn) : saving.then(() => dress(visit, reply, warn));
+  };
+
+  const run = (visit: Visit, environ: Environ): Reply | Promise<Reply> => {
+    let reply: Reply | Promise<Reply>;
+    try {
+      reply = callWith(visit, app, application, environ);
+    } catch (error) {
+      return fail(visit, error);
+    }
+    if (!isPromise(reply)) return finish(visit, reply);
+    return reply.then(
+      (value) => finish(visit, value),
+      (error: unknown) => fail(visit, error),
+    );
+  };
+
+  return {
+    answer(environ) {
+      const current = settings ?? notOpen();
+      const outer = managerOf(environ);
+      if (outer?.driver === current.driver) {
+        return callShadowing(application, environ, { 'web.session.store': outer.store(app) });
+      }
+      const visit = new Visit(current, environ, connectionOf(environ));
+      const loading = visit.prepare();
+      return loading === undefined ? run(visit, environ) : loading.then(() => run(visit, environ));
+    },
+
+    async open(resources) {
+      settings = settingsFor(options, resources);
+      const outer = resources['web.session.manager'] as VisitSettings | undefined;
+      const shared = outer?.driver === settings.driver;
+      if (shared && !outer.cookie.equals(settings.cookie)) throw cookieDiffers(app);
+      await checkTables(settings.driver, options);
+      if (!shared) sweeper = startSweeper(settings, options, resources);
+      return { 'web.session.manager': settings };
+    },
+
+    async close() {
+      await sweeper?.stop();
+      sweeper = settings = undefined;
+    },
+  };
+}
+
+/** Calls the application with this visit's keys. */
+function callWith(
+  visit: Visit,
+  app: string,
+  application: Application<Inside>,
+  environ: Environ,
+): Reply | Promise<Reply> {
+  const manager = new Manager(visit);
+  const store = manager.store(app);
+  const { driver } = visit.settings;
+  if (managerOf(environ) !== undefined) {
+    const keys = { 'web.session.driver': driver, 'web.session.manager': manager, 'web.session.store': store };
+    return callShadowing(application, environ, keys);
+  }
+  const inside = environ as Inside;
+  inside['web.session.driver'] = driver;
+  inside['web.session.manager'] = manager;
+  inside['web.session.store'] = store;
+  return application(inside);
+}
+
+/** The application threw: endings are committed all the same, and its error goes on. */
+async function fail(visit: Visit, error: unknown): Promise<never> {
+  try {
+    await visit.finish(false);
+  } catch (second) {
+    visit.environ['tsgi.errors'].write(
+      `session() could not end a session after the application failed: ${String(second)}\n`,
+    );
+  }
+  throw error;
+}
+
+function dress(visit: Visit, reply: Reply, warn: (environ: Environ) => void): Reply {
+  const withCookie = visit.cookies.applyTo(reply);
+  if (withCookie === reply && !visit.looked) return reply;
+  if (visit.cookies.sent.length > 0 && !visit.https) warn(visit.environ);
+  return varyByCookie(withCookie);
+}
+
+/** Says once for each layer that cookies travel where others can read them. */
+function plainHttpWarning(): (environ: Environ) => void {
+  let said = false;
+  return (environ) => {
+    if (said || isLoopback(environ.REMOTE_ADDR)) return;
+    said = true;
+    environ['tsgi.errors'].write(
+      'session() has sent its cookie over plain http to another machine, where others may read it. ' +
+        'Serve https; behind a proxy that ends https, give cookie: { secure: true }.\n',
+    );
+  };
+}
+
+function isLoopback(address: string | undefined): boolean {
+  return address === undefined || /^(?:127\.|::1$|::ffff:127\.)/.test(address);
+}
+
+function settingsFor(options: SessionOptions, resources: Resources): VisitSettings {
+  const { app, expire = DAY, codec = jsonCodec, clock = systemClock } = options;
+  const name = resources['web.environment.name'] as string;
+  const driver = resources['web.environment.driver'] as Driver;
+  return { driver, app, codec, clock, lifetime: expire, cookie: new SessionCookie(name, options.cookie) };
+}
+
+async function checkTables(driver: Driver, { setupEnvironment = false }: SessionOptions): Promise<void> {
+  if (setupEnvironment) await driver.createEnvironment();
+  else if (!(await driver.completeEnvironment())) throw noTables();
+}
+
+function startSweeper(
+  { driver, clock }: VisitSettings,
+  { sweep = MINUTE }: SessionOptions,
+  resources: Resources,
+): Sweeper | undefined {
+  if (sweep === false || resources['tsgi.run_once'] === true) return undefined;
+  const errors = resources['tsgi.errors'] as ErrorStream | undefined;
+  const sweeper = new Sweeper(driver, clock, sweep, (error) => {
+    errors?.write(`session() could not remove ended sessions, and will try again: ${String(error)}\n`);
+  });
+  sweeper.start();
+  return sweeper;
+}
+
+const MINUTE = 60;
+const DAY = 86_400;
+
+function isNoFailure(reply: Reply): boolean {
+  return !reply.status.startsWith('5');
+}
+
+function managerOf(environ: Environ): Manager | undefined {
+  return (environ as Partial<Inside>)['web.session.manager'];
+}
+
+/** With sessions elsewhere than in a database there may still be one, whose commit() the application calls. */
+function connectionOf(environ: Environ): Connection | undefined {
+  return (environ as { 'web.database.connection'?: Connection })['web.database.connection'];
+}
+
+function checkOptions({ app, expire = DAY, sweep = MINUTE, cookie }: SessionOptions): void {
+  checkApp(app);
+  checkLifetime(expire);
+  new SessionCookie('checked', cookie); // its constructor refuses what no browser accepts
+  if (sweep === false || (typeof sweep === 'number' && sweep > 0)) return;
+  throw new SessionError('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);
+}
+
+function noTables(): SessionError {
+  return new SessionError(
+    'NO_TABLES',
+    'The environment has no tables for sessions yet. Give session() setupEnvironment: true, or run createEnvironment().',
+  );
+}
+
+function cookieDiffers(app: string): SessionError {
+  return new SessionError(
+    'COOKIE_DIFFERS',
+    `The session() of '${app}' has other cookie options than the one around it, but shares its session. Give both the same.`,
+  );
+}

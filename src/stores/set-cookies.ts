@@ -1,0 +1,95 @@
+import { findHeader, type Header, listOf, sameName } from '../app/headers.js';
+import { type Reply, withHeader } from '../app/reply.js';
+
+/** A Set-Cookie line that waits for the reply. */
+interface Waiting {
+  readonly header: Header;
+  /** False: the application adds it to the reply by hand, or nobody does. */
+  readonly send: boolean;
+}
+
+/**
+ * The Set-Cookie lines of one request. There is one session cookie, so at most one line leaves: the last. A line belongs
+ * to a change and shares its fate: dropped with it, sealed with it.
+ */
+export class SetCookies {
+  readonly sent: Header[] = [];
+  readonly #made = new Set<string>();
+  #sealed: Waiting | undefined;
+  #fresh: Waiting | undefined;
+  #refused = false;
+
+  /** The line that waits, as PythonWeb's `response_headers`: `.at(-1)` is what to send by hand. */
+  get waiting(): Header[] {
+    const last = this.#last;
+    return last === undefined ? [] : [last.header];
+  }
+
+  add(value: string, send: boolean): Header {
+    const header: Header = ['Set-Cookie', value];
+    this.#made.add(value);
+    this.#fresh = { header, send };
+    return header;
+  }
+
+  /** The change that the line belongs to was taken for a commit. */
+  seal(): void {
+    this.#sealed = this.#last;
+    this.#fresh = undefined;
+  }
+
+  /** That commit failed. */
+  unseal(): void {
+    this.#fresh = this.#last;
+    this.#sealed = undefined;
+  }
+
+  /** The change that the line belongs to was dropped. */
+  rollback(): void {
+    this.#fresh = undefined;
+  }
+
+  /** The session turned out to be gone: no line leaves, since the browser may hold a newer cookie by now. */
+  refuse(): void {
+    this.#refused = true;
+  }
+
+  /** The reply with the line that is to leave, and without lines put there by hand that are not. */
+  applyTo(reply: Reply): Reply {
+    if (this.#made.size === 0) return reply;
+    const byHand = reply.headers.filter(
+      ([name, value]) => sameName(name, 'Set-Cookie') && this.#made.has(value),
+    );
+    const last = this.#refused ? undefined : this.#last;
+    const leaving = last !== undefined && (last.send || byHand.some(([, value]) => value === last.header[1]));
+    if (!leaving && byHand.length === 0) return reply;
+    const others =
+      byHand.length === 0 ? reply.headers : reply.headers.filter((header) => !byHand.includes(header));
+    if (!leaving) return { ...reply, headers: others };
+    this.sent.push(last.header);
+    this.#sealed = this.#fresh = undefined;
+    return keptPrivate({ status: reply.status, headers: [...others, last.header], body: reply.body });
+  }
+
+  get #last(): Waiting | undefined {
+    return this.#fresh ?? this.#sealed;
+  }
+}
+
+/** The reply depends on the cookie: caches keep it apart for each value (RFC 9110 12.5.5). */
+export function varyByCookie(reply: Reply): Reply {
+  const vary = findHeader(reply.headers, 'Vary');
+  const names = listOf(vary).map((name) => name.toLowerCase());
+  if (names.includes('*') || names.includes('cookie')) return reply;
+  return withHeader(reply, 'Vary', vary === undefined ? 'Cookie' : `${vary}, Cookie`);
+}
+
+/** A reply with a visitor's cookie is for no shared cache (RFC 9111 5.2.2.7). What is stricter already stays. */
+function keptPrivate(reply: Reply): Reply {
+  const before = findHeader(reply.headers, 'Cache-Control');
+  const directives = listOf(before);
+  const names = directives.map((directive) => directive.toLowerCase());
+  if (names.includes('private') || names.includes('no-store')) return reply;
+  const kept = directives.filter((directive) => !/^(?:public$|s-maxage=)/i.test(directive));
+  return withHeader(reply, 'Cache-Control', [...kept, 'private'].join(', '));
+}

@@ -1,0 +1,148 @@
+import type { Codec, Value } from './codec.js';
+import type { AppChanges, Change, Encoded } from './driver.js';
+
+/** A pure function of a key's value; undefined stands for a missing key, in and out. */
+export type Update = (value: Value | undefined) => Value | undefined;
+
+/**
+ * One application's values as this request sees them: what was loaded, and over it the difference this request makes.
+ * The difference is kept as operations, so that it can be applied to what is stored at the moment of the commit.
+ */
+export class Values {
+  readonly #codec: Codec;
+  #loaded: ReadonlyMap<string, Encoded>;
+  readonly #decoded = new Map<string, Value>();
+  #emptied = false;
+  #changes = new Map<string, LocalChange>();
+
+  constructor(codec: Codec, loaded: ReadonlyMap<string, Encoded> = NONE) {
+    this.#codec = codec;
+    this.#loaded = loaded;
+  }
+
+  get(key: string): Value | undefined {
+    const encoded = this.#encoded(key);
+    if (encoded === undefined) return undefined;
+    const known = this.#decoded.get(key);
+    if (known !== undefined) return known;
+    const value = this.#codec.decode(encoded);
+    this.#decoded.set(key, value);
+    return value;
+  }
+
+  has(key: string): boolean {
+    return this.#encoded(key) !== undefined;
+  }
+
+  /** Keys in the order they were stored, new ones last. */
+  keys(): string[] {
+    const kept = this.#emptied ? [] : [...this.#loaded.keys()];
+    return [...new Set([...kept, ...this.#changes.keys()])].filter((key) => this.has(key));
+  }
+
+  set(key: string, value: Value): void {
+    const encoded = this.#codec.encode(value);
+    this.#change(key, { kind: 'set', value: encoded }, encoded);
+  }
+
+  delete(key: string): boolean {
+    const had = this.has(key);
+    this.#change(key, DELETE, undefined);
+    return had;
+  }
+
+  empty(): void {
+    this.#changes.clear();
+    this.#decoded.clear();
+    this.#emptied = true;
+  }
+
+  update(key: string, update: Update): Value | undefined {
+    const apply = (stored: Encoded | undefined) => this.#apply(update, stored);
+    this.#change(key, { kind: 'update', apply }, apply(this.#encoded(key)));
+    return this.get(key);
+  }
+
+  /** Whether this request changes anything that was not taken yet. */
+  get changed(): boolean {
+    return this.#emptied || this.#changes.size > 0;
+  }
+
+  /** Takes the difference for a commit. From here on this request sees it as stored. */
+  take(): AppChanges {
+    const keys = new Map<string, Change>();
+    for (const [key, { change }] of this.#changes) keys.set(key, change);
+    const difference = { empty: this.#emptied, keys };
+    this.#loaded = new Map(this.keys().map((key) => [key, this.#encoded(key) ?? '']));
+    this.rollback();
+    return difference;
+  }
+
+  /** A change of one key that is committed without the others, and what to do once it is. */
+  alone(key: string, update: Update): { change: Change; done: () => void } {
+    let after: Encoded | undefined;
+    const apply = (stored: Encoded | undefined) => (after = this.#apply(update, stored));
+    const done = () => {
+      const loaded = new Map(this.#loaded);
+      if (after === undefined) loaded.delete(key);
+      else loaded.set(key, after);
+      this.#loaded = loaded;
+      this.#decoded.delete(key);
+    };
+    return { change: { kind: 'update', apply }, done };
+  }
+
+  /** Gives back what was taken for a commit that failed, below what has changed since. */
+  giveBack({ empty, keys }: AppChanges): void {
+    if (this.#emptied) return;
+    for (const [key, change] of keys) {
+      const since = this.#changes.get(key)?.change;
+      const both = since === undefined ? change : compose(change, since);
+      this.#changes.set(key, { change: both, encoded: this.#encoded(key) });
+    }
+    this.#emptied = empty;
+  }
+
+  /** Drops the difference that was not taken yet. */
+  rollback(): void {
+    this.#changes = new Map();
+    this.#decoded.clear();
+    this.#emptied = false;
+  }
+
+  #encoded(key: string): Encoded | undefined {
+    const changed = this.#changes.get(key);
+    if (changed !== undefined) return changed.encoded;
+    return this.#emptied ? undefined : this.#loaded.get(key);
+  }
+
+  #change(key: string, change: Change, encoded: Encoded | undefined): void {
+    const before = this.#changes.get(key)?.change ?? (this.#emptied ? DELETE : undefined);
+    this.#decoded.delete(key);
+    this.#changes.set(key, { change: before === undefined ? change : compose(before, change), encoded });
+  }
+
+  #apply(update: Update, stored: Encoded | undefined): Encoded | undefined {
+    const after = update(stored === undefined ? undefined : this.#codec.decode(stored));
+    return after === undefined ? undefined : this.#codec.encode(after);
+  }
+}
+
+/** A change, and the value it leaves as this request sees it. */
+interface LocalChange {
+  readonly change: Change;
+  readonly encoded: Encoded | undefined;
+}
+
+const NONE: ReadonlyMap<string, Encoded> = new Map();
+
+const DELETE: Change = { kind: 'delete' };
+
+/** Two changes of one key as one. After a `set` or `delete` an `update` is decided too. */
+function compose(before: Change, after: Change): Change {
+  if (after.kind !== 'update') return after;
+  if (before.kind === 'update')
+    return { kind: 'update', apply: (stored) => after.apply(before.apply(stored)) };
+  const value = after.apply(before.kind === 'set' ? before.value : undefined);
+  return value === undefined ? DELETE : { kind: 'set', value };
+}

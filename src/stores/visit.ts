@@ -1,0 +1,308 @@
+import type { Environ } from '../app/environ.js';
+import type { Header } from '../app/headers.js';
+import type { Connection, Participant } from '../database/connection.js';
+import type { Clock } from './clock.js';
+import type { Codec } from './codec.js';
+import type { SessionCookie } from './cookie.js';
+import type { Commit, Driver, EndReason, StoredSession } from './driver.js';
+import { SessionError } from './errors.js';
+import { judge, type Verdict } from './expiry.js';
+import { Session, type Taken } from './session.js';
+import { isSessionId, keyOf, newSessionId, type SessionKey } from './session-id.js';
+import { SetCookies } from './set-cookies.js';
+import type { Update } from './values.js';
+
+/** What one session layer gives to all its visits. */
+export interface VisitSettings {
+  readonly driver: Driver;
+  readonly cookie: SessionCookie;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  /** The application whose layer this is. */
+  readonly app: string;
+  /** The life of a new session in seconds. Infinity: no fixed end. */
+  readonly lifetime: number;
+}
+
+/** What became of the request's changes. `dropped`: the session had ended, or the reply failed. */
+export type Outcome = 'unchanged' | 'committed' | 'dropped';
+
+/**
+ * One request's use of its session: found at the first look, made at the first use, committed at the end. The manager
+ * and its stores are faces of it; the session layer opens and finishes it.
+ */
+export class Visit implements Participant {
+  readonly settings: VisitSettings;
+  readonly environ: Environ;
+  readonly cookies: SetCookies = new SetCookies();
+  readonly #connection: Connection | undefined;
+  readonly #endings = new Map<SessionKey, EndReason>();
+  #session: Session | undefined;
+  #verdict: Verdict | undefined;
+  #created = true;
+  #chosenEnd: number | undefined;
+  #clearByHand = false;
+  #saving: Promise<void> | undefined;
+  #outcome: Outcome = 'unchanged';
+  #closed = false;
+
+  constructor(settings: VisitSettings, environ: Environ, connection?: Connection) {
+    this.settings = settings;
+    this.environ = environ;
+    this.#connection = connection;
+  }
+
+  /** Reads ahead for a driver that cannot read at once; undefined when there is nothing to wait for. */
+  prepare(): Promise<void> | undefined {
+    if (this.settings.driver.loadNow !== undefined) return undefined;
+    const id = this.cookieSessionID();
+    return id !== undefined && isSessionId(id) ? this.load(id) : undefined;
+  }
+
+  get https(): boolean {
+    return this.environ['tsgi.url_scheme'] === 'https';
+  }
+
+  get outcome(): Outcome {
+    return this.#outcome;
+  }
+
+  /** Whether anybody looked: the reply then depends on the cookie. */
+  get looked(): boolean {
+    return this.#verdict !== undefined;
+  }
+
+  get verdict(): Verdict {
+    this.look();
+    return this.#verdict ?? NONE;
+  }
+
+  /** Whether this request came without a valid session, or has ended it. */
+  get created(): boolean {
+    this.look();
+    return this.#created;
+  }
+
+  /** The end that the session has, or will have when it is made. */
+  get expireTime(): number {
+    const { clock, lifetime } = this.settings;
+    return this.look()?.moments.expireTime ?? this.#chosenEnd ?? clock.now() + lifetime;
+  }
+
+  cookieSessionID(): string | undefined {
+    return this.settings.cookie.read(this.environ['HTTP_COOKIE'], this.https);
+  }
+
+  /** The session this request has, if it has one. Finds it at the first look. */
+  look(): Session | undefined {
+    if (this.#verdict === undefined) this.#find();
+    return this.#session;
+  }
+
+  /** The session this request changes. Makes one when there is none. */
+  use(): Session {
+    this.#assertOpen();
+    const session = this.look() ?? this.make();
+    this.#connection?.enlist(this);
+    return session;
+  }
+
+  make(lifetime: number = this.settings.lifetime, sendCookie = true): Session {
+    this.#assertOpen();
+    const now = this.settings.clock.now();
+    const expireTime = this.#chosenEnd ?? now + lifetime;
+    const moments = { createdAt: now, accessed: now, lifetime, expireTime, idle: Infinity };
+    const id = newSessionId();
+    this.#session = new Session(id, keyOf(id), this.settings.codec, moments);
+    this.#connection?.enlist(this);
+    this.setCookie(sendCookie);
+    return this.#session;
+  }
+
+  /** Makes a stored session the current one. */
+  async load(id: string): Promise<void> {
+    this.#assertOpen();
+    const key = keyOf(id);
+    this.#adopt(id, key, isSessionId(id) ? await this.settings.driver.load(key) : undefined);
+  }
+
+  setExpire(expireTime: number): void {
+    this.#assertOpen();
+    const session = this.look();
+    if (session === undefined) {
+      this.#chosenEnd = expireTime;
+      return;
+    }
+    session.move({ expireTime });
+    this.#connection?.enlist(this);
+    if (this.settings.cookie.followsSession) this.setCookie(true);
+  }
+
+  /** Ends the session for this request now; the driver hears of it with the commit. */
+  end(reason: EndReason, sendCookie = true): void {
+    this.#assertOpen();
+    const session = this.look();
+    if (session === undefined) return;
+    if (session.stored) this.#endings.set(session.key, reason);
+    this.#clearByHand = !sendCookie;
+    this.#leave();
+  }
+
+  /** Queues the cookie of the session, making one when there is none. */
+  setCookie(send: boolean): Header {
+    const { cookie, clock } = this.settings;
+    const { id, moments } = this.use();
+    return this.cookies.add(cookie.write(id, this.https, moments.expireTime, clock.now()), send);
+  }
+
+  /** Queues a cookie that makes the browser forget the session's. */
+  clearCookie(send: boolean): Header {
+    this.#assertOpen();
+    return this.cookies.add(this.settings.cookie.clear(this.https), send);
+  }
+
+  /** Commits what changed so far. Resolves when it is durable; what then fails does not drop it. */
+  save(): Promise<void> {
+    this.#assertOpen();
+    return this.#save();
+  }
+
+  /** Commits the change of one key by itself, at once. Resolves with whether the session was still there. */
+  commitAlone(app: string, key: string, update: Update): Promise<boolean> {
+    const session = this.use();
+    return this.#inTurn(async () => {
+      const { commit, done } = session.alone(this.settings.clock.now(), app, key, update);
+      const committed = await this.#send(commit);
+      if (!committed) return false;
+      this.cookies.seal();
+      done();
+      return true;
+    });
+  }
+
+  /** Drops the values that changed since the last `save`. An ended session stays ended. */
+  rollback(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    session.rollback();
+    if (session.stored) this.cookies.rollback();
+    else this.#leave();
+  }
+
+  /**
+   * For the session layer: the last thing of a request. Unless it may keep its changes, they are dropped, but for
+   * endings: a logout must not fail open. Undefined when there is nothing to wait for.
+   */
+  finish(keep: boolean): Promise<void> | undefined {
+    if (!keep && this.#session?.changed === true) {
+      this.rollback();
+      this.#outcome = 'dropped';
+    }
+    this.#closed = true;
+    return this.#saving === undefined && !this.#changed ? undefined : this.#save();
+  }
+
+  get #changed(): boolean {
+    return this.#endings.size > 0 || this.#session?.changed === true;
+  }
+
+  #find(): void {
+    this.#assertOpen();
+    const id = this.cookieSessionID();
+    if (id === undefined) this.#verdict = NONE;
+    else if (!isSessionId(id)) this.#verdict = judge(undefined, 0);
+    else this.#adopt(id, keyOf(id), this.settings.driver.loadNow?.(keyOf(id)));
+  }
+
+  #adopt(id: string, key: SessionKey, stored: StoredSession | undefined): void {
+    this.#verdict = judge(stored, this.settings.clock.now());
+    const live = this.#verdict.state === 'live' && stored !== undefined;
+    this.#session = live ? new Session(id, key, this.settings.codec, stored, stored.values) : undefined;
+    this.#created = !live;
+  }
+
+  /** Goes on without a session. A cookie that leads to an ended one is cleared. */
+  #leave(): void {
+    this.#session = undefined;
+    this.#verdict = NONE;
+    this.#created = true;
+    this.cookies.rollback();
+    if (this.#endings.size > 0) this.clearCookie(!this.#clearByHand);
+  }
+
+  #save(): Promise<void> {
+    return this.#inTurn(() => this.#commit());
+  }
+
+  /** One commit at a time: the next takes what has changed when the one before is done. */
+  #inTurn<T>(commit: () => Promise<T>): Promise<T> {
+    const before = this.#saving;
+    const mine = before === undefined ? commit() : before.then(commit);
+    const done = () => {
+      if (this.#saving === settled) this.#saving = undefined;
+    };
+    const settled: Promise<void> = mine.then(done, done);
+    this.#saving = settled;
+    return mine;
+  }
+
+  async #commit(): Promise<void> {
+    const { clock } = this.settings;
+    const endings = [...this.#endings];
+    this.#endings.clear();
+    const taken = this.#session?.changed === true ? this.#session.take(clock.now()) : undefined;
+    this.cookies.seal();
+    await Promise.all([
+      ...endings.map((ending) => this.#commitEnding(...ending)),
+      taken && this.#commitTaken(taken),
+    ]);
+  }
+
+  async #commitEnding(key: SessionKey, reason: EndReason): Promise<void> {
+    try {
+      this.#note(await this.settings.driver.end(key, reason));
+    } catch (error) {
+      this.#endings.set(key, reason);
+      throw error;
+    }
+  }
+
+  async #commitTaken(taken: Taken): Promise<void> {
+    try {
+      await this.#send(taken.commit);
+    } catch (error) {
+      taken.giveBack();
+      this.cookies.unseal();
+      throw error;
+    }
+  }
+
+  async #send(commit: Commit): Promise<boolean> {
+    const result = await this.settings.driver.commit(commit);
+    if (result === 'exists') throw idTaken();
+    this.#note(result === 'committed');
+    return result === 'committed';
+  }
+
+  #note(applied: boolean): void {
+    if (!applied) this.cookies.refuse();
+    this.#outcome = applied && this.#outcome !== 'dropped' ? 'committed' : 'dropped';
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    throw new SessionError(
+      'REPLY_SENT',
+      'The reply has been given, so the session can be neither opened nor changed. Do it before answering.',
+    );
+  }
+}
+
+const NONE: Verdict = { state: 'none' };
+
+function idTaken(): SessionError {
+  return new SessionError(
+    'ID_TAKEN',
+    'A new session id is taken already. Check the random numbers of this machine.',
+  );
+}
