@@ -33,7 +33,8 @@ export type Needs<After extends string> = Readonly<Record<string, After>>;
  * The type of a layer: a function of an application and options that answers an application.
  *
  * The needs of everything inside flow out through `E`; the names of the layers inside flow out through `L`, and a layer
- * that finds one of `After` among them turns its parameter's type into a sentence. See decisions/002.
+ * that finds one of `After` among them turns its parameter's type into a sentence. See decisions/002. `NoInfer`, because
+ * a `urlmap` around it must not make it guess that the layers of another branch are inside.
  */
 export type Layer<Me extends string, Sets, Needs, After extends string, O extends unknown[]> = <
   E extends Environ,
@@ -41,11 +42,14 @@ export type Layer<Me extends string, Sets, Needs, After extends string, O extend
 >(
   application: Outer<L, After, Me, Application<E & Needs & Sets, L>>,
   ...options: O
-) => Application<E & Needs, L | Me>;
+) => Application<E & Needs, NoInfer<L> | Me>;
 
+/** A layer of the same name inside has already been in order: the outer one of two nested environments is none of its. */
 export type Outer<L extends string, After extends string, Me extends string, A> = [L & After] extends [never]
   ? A
-  : `${Me}() must be inside ${L & After}(), not around it`;
+  : [L & Me] extends [never]
+    ? `${Me}() must be inside ${L & After}(), not around it`
+    : A;
 
 /** Makes the wrapped application once, when the layers are put together: options are checked here. */
 export type MakeLayer<Sets, Needs, O extends unknown[]> = (
@@ -83,8 +87,8 @@ export function layer<Me extends string, Sets, Needs, After extends string = nev
     checkApplication(name, inner);
     checkOrder(name, after, inner);
     const made = make(inner, ...options);
-    const { answer, ...life } = typeof made === 'function' ? { answer: made } : made;
-    const around: Application<never> = describe(answer, {
+    const life = typeof made === 'function' ? { answer: made } : made;
+    const around: Application<never> = describe(life.answer, {
       name,
       sets,
       needs: typeof needs === 'function' ? needs(...options) : needs,
@@ -104,9 +108,14 @@ export interface Description {
   readonly life: LayerLife;
 }
 
-/** Records what an application stands around, so that it can be opened, closed, checked and shown. */
-export function describe<A extends Application<never>>(application: A, description: Description): A {
-  return Object.assign(application, { [DESCRIPTION]: description });
+/**
+ * Records what an application stands around, so that it can be opened, closed, checked and shown. One that is described
+ * already, or stands around itself (a layer that answered what it got), is wrapped first.
+ */
+export function describe(application: Application<never>, description: Description): Application<never> {
+  const taken = description.inner.includes(application) || descriptionOf(application) !== undefined;
+  const own: Application<never> = taken ? (environ) => application(environ) : application;
+  return Object.assign(own, { [DESCRIPTION]: description });
 }
 
 export function descriptionOf(application: Application<never>): Description | undefined {
@@ -132,7 +141,8 @@ function checkApplication(name: string, application: unknown): void {
 }
 
 function checkOrder(name: string, after: readonly string[], application: Application<never>): void {
-  const wrong = layersOf(application).find((inner) => after.includes(inner));
-  if (wrong === undefined) return;
+  const inside = layersOf(application);
+  const wrong = inside.find((inner) => after.includes(inner));
+  if (wrong === undefined || inside.includes(name)) return;
   throw new TsgiError('LAYER_ORDER', `${name}() must be inside ${wrong}(), not around it`);
 }

@@ -22,23 +22,26 @@ export interface EnvironmentLayer {
   'web.environment.driver': Driver;
 }
 
-export interface EnvironmentOptions<S extends Storage = Storage> {
+export interface EnvironmentOptions {
   /**
    * Names the tables, and the cookie unless `session()` says otherwise: a letter, then letters, digits and `_`, at most 64
    * in all. Two names in one database differ by more than case.
    */
   name: string;
   /** Default `database`, which needs `database()` around it. `memory`: gone when the process ends. */
-  storage?: S;
+  storage?: Storage;
 }
 
-type Needs<S extends Storage> = S extends 'database' ? DatabaseLayer : unknown;
+type Needs<O extends EnvironmentOptions> = O extends { storage: 'memory' } ? unknown : DatabaseLayer;
+
+/** Refuses a misspelled option, which `O` alone would let pass. */
+type Known<O> = { [K in Exclude<keyof O, keyof EnvironmentOptions>]: never };
 
 /** The type of `environment`: as of any layer, but what it needs follows from `storage`. */
-type MakesEnvironment = <E extends Environ, S extends Storage = 'database', L extends string = never>(
-  application: Outer<L, 'database', 'environment', Application<E & Needs<S> & EnvironmentLayer, L>>,
-  options: EnvironmentOptions<S>,
-) => Application<E & Needs<S>, L | 'environment'>;
+type MakesEnvironment = <E extends Environ, O extends EnvironmentOptions, L extends string = never>(
+  application: Outer<L, 'database', 'environment', Application<E & Needs<O> & EnvironmentLayer, L>>,
+  options: O & Known<O>,
+) => Application<E & Needs<O>, L | 'environment'>;
 
 /**
  * A group of applications that share their sessions and one cookie. Several environments can live in one database.
