@@ -46,8 +46,9 @@ export class SqliteConnection implements Connection {
   transaction<T>(statements: () => T): Promise<T> {
     return this.#database.transaction(() => {
       const result = statements();
-      if (typeof result === 'object' && result !== null && isPromise(result)) throw asyncTransaction();
-      return result;
+      if (typeof result !== 'object' || result === null || !isPromise(result)) return result;
+      result.catch(() => undefined); // what it would say is overtaken by what we say
+      throw asyncTransaction();
     });
   }
 

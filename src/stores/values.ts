@@ -34,7 +34,7 @@ export class Values {
     return this.#encoded(key) !== undefined;
   }
 
-  /** Keys in the order they were stored, new ones last. */
+  /** Stored keys in the driver's order, then new ones. */
   keys(): string[] {
     const kept = this.#emptied ? [] : [...this.#loaded.keys()];
     return [...new Set([...kept, ...this.#changes.keys()])].filter((key) => this.has(key));
