@@ -30,19 +30,14 @@ export {
 export { fromWsgi, type StartResponse, type WsgiApplication, type WsgiBody } from './app/wsgi.js';
 export type { Connection, Participant } from './database/connection.js';
 export { DatabaseError } from './database/errors.js';
-export type {
-  Durability,
-  SqliteDatabase,
-  SqliteHandle,
-  SqliteOptions,
-  SqliteStatement,
-} from './database/sqlite.js';
+export type { Durability, SqliteDatabase, SqliteOptions } from './database/sqlite.js';
 export type {
   SqliteConnection,
   SqliteCursor,
   SqliteParameters,
   SqliteRow,
 } from './database/sqlite-connection.js';
+export { cgi, type CgiLayer, type CgiOptions } from './middleware/cgi.js';
 export { database, type DatabaseLayer, type DatabaseOptions } from './middleware/database.js';
 export {
   environment,
@@ -50,6 +45,9 @@ export {
   type EnvironmentOptions,
   type Storage,
 } from './middleware/environment.js';
+export { error } from './middleware/error.js';
+export type { ErrorInfo, ErrorOptions, ReportHook } from './middleware/error/options.js';
+export { type Field, Form, type FormLimits, type TextField, Upload } from './middleware/form.js';
 export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';
 export { urlmap } from './middleware/urlmap.js';
 export { type Cancel, type Clock, systemClock } from './stores/clock.js';

@@ -33,8 +33,7 @@ export type Needs<After extends string> = Readonly<Record<string, After>>;
  * The type of a layer: a function of an application and options that answers an application.
  *
  * The needs of everything inside flow out through `E`; the names of the layers inside flow out through `L`, and a layer
- * that finds one of `After` among them turns its parameter's type into a sentence. See decisions/002. `NoInfer`, because
- * a `urlmap` around it must not make it guess that the layers of another branch are inside.
+ * that finds one of `After` among them turns its parameter's type into a sentence. See decisions/002.
  */
 export type Layer<Me extends string, Sets, Needs, After extends string, O extends unknown[]> = <
   E extends Environ,
@@ -42,7 +41,7 @@ export type Layer<Me extends string, Sets, Needs, After extends string, O extend
 >(
   application: Outer<L, After, Me, Application<E & Needs & Sets, L>>,
   ...options: O
-) => Application<E & Needs, NoInfer<L> | Me>;
+) => Application<E & Needs, L | Me>;
 
 /** A layer of the same name inside has already been in order: the outer one of two nested environments is none of its. */
 export type Outer<L extends string, After extends string, Me extends string, A> = [L & After] extends [never]

@@ -6,7 +6,7 @@ import type { Reply } from './reply.js';
  * A layer that asks stays synchronous when everything inside it is.
  */
 export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as { then?: unknown }).then === 'function';
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 /** Calls the application, and `leave` once it has answered or failed, at once or later. */

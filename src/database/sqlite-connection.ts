@@ -1,7 +1,8 @@
 import { isPromise } from '../app/promise.js';
 import type { Connection, Participant } from './connection.js';
 import { DatabaseError } from './errors.js';
-import type { SqliteDatabase, SqliteHandle } from './sqlite.js';
+import type { SqliteDatabase } from './sqlite.js';
+import type { SqliteHandle } from './sqlite-handle.js';
 import { undoOpenTransaction } from './write-queue.js';
 
 /** Values for the `?` of a statement in order, or for its `:name` by name. */
@@ -46,7 +47,7 @@ export class SqliteConnection implements Connection {
   transaction<T>(statements: () => T): Promise<T> {
     return this.#database.transaction(() => {
       const result = statements();
-      if (typeof result !== 'object' || result === null || !isPromise(result)) return result;
+      if (!isPromise(result)) return result;
       result.catch(() => undefined); // what it would say is overtaken by what we say
       throw asyncTransaction();
     });

@@ -5,26 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { codeOfError } from '../app/errors.js';
 import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
+import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
 import { WriteQueue } from './write-queue.js';
-
-/** The part of a better-sqlite3 statement that is used here, so that users need no types of that package. */
-export interface SqliteStatement {
-  readonly reader: boolean;
-  all(...params: readonly unknown[]): unknown[];
-  get(...params: readonly unknown[]): unknown;
-  run(...params: readonly unknown[]): { changes: number; lastInsertRowid: number | bigint };
-  raw(toggle?: boolean): this;
-  pluck(toggle?: boolean): this;
-}
-
-/** The part of a better-sqlite3 database that is used here. */
-export interface SqliteHandle {
-  readonly inTransaction: boolean;
-  prepare(sql: string): SqliteStatement;
-  exec(sql: string): unknown;
-  pragma(source: string, options?: { simple?: boolean }): unknown;
-  close(): unknown;
-}
 
 /** What a commit survives: `power` the loss of power (synchronous=FULL), `process` the end of the process (NORMAL). */
 export type Durability = 'power' | 'process';

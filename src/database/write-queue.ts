@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { codeOfError } from '../app/errors.js';
 import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
-import type { SqliteHandle, SqliteStatement } from './sqlite.js';
+import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
 
 interface Write {
   readonly run: () => unknown;

@@ -82,7 +82,13 @@ function makeSession(
   let sweeper: Sweeper | undefined;
 
   const finish = (visit: Visit, reply: Reply): Reply | Promise<Reply> => {
-    const saving = visit.finish(commitOn(reply));
+    let keep: boolean;
+    try {
+      keep = commitOn(reply);
+    } catch (error) {
+      return fail(visit, error);
+    }
+    const saving = visit.finish(keep);
     return saving === undefined ? dress(visit, reply, warn) : saving.then(() => dress(visit, reply, warn));
   };
 
@@ -215,8 +221,9 @@ function startSweeper(
 const MINUTE = 60;
 const DAY = 86_400;
 
-function isNoFailure(reply: Reply): boolean {
-  return !reply.status.startsWith('5');
+/** An application that answered nothing at all has failed too; the error layer says so. */
+function isNoFailure(reply: Reply | undefined): boolean {
+  return reply?.status.startsWith('5') === false;
 }
 
 function managerOf(environ: Environ): Manager | undefined {

@@ -5,25 +5,34 @@ import { describe } from '../app/layer.js';
 import { callThenLeave } from '../app/promise.js';
 import { type Reply, text } from '../app/reply.js';
 
+/**
+ * What a branch may be. As a method's, its parameter is compared both ways: a branch that needs more than the layers
+ * around set must not fail here but where the layer is missing. `Known`, so that E follows from those layers alone.
+ */
+type Branch<E> = { answer(environ: Known<E>): Reply | Promise<Reply> }['answer'];
+type Known<E> = [E][E extends unknown ? 0 : never];
+
 /** What all branches need, together. */
-type NeedsOf<M> = { [K in keyof M]: (environ: M[K]) => void }[keyof M] extends (environ: infer E) => void
-  ? E
+type NeedsOf<B> = {
+  [K in keyof B]: B[K] extends (environ: infer N) => unknown ? (environ: N) => void : never;
+}[keyof B] extends (environ: infer N) => void
+  ? N
   : never;
 
-/** The layers inside any branch. A branch that has none, such as an inline arrow, leaves its place unknown. */
-type LayersOf<N> = { [K in keyof N]: unknown extends N[K] ? never : N[K] & string }[keyof N];
+/** The layers inside any branch. A function that is no layer's leaves them unknown. */
+type LayersOf<B> = {
+  [K in keyof B]: B[K] extends Application<never, infer L> ? (string extends L ? never : L) : never;
+}[keyof B];
 
 /**
  * Sends each request to the application whose path is the longest prefix of the request's, whole segments only:
  * `/session` takes `/session` and `/session/x`, not `/sessions`. What matched moves from PATH_INFO to SCRIPT_NAME and
  * back when the branch is left. `'/'` takes what nothing else took; without it the answer is 404.
- * @throws TsgiError `BAD_PATH` for a path that does not start with `/`, or ends with one, or stands twice.
+ * @throws TsgiError `BAD_PATH` for a path that does not start with `/` or ends with one.
  */
-export function urlmap<E extends Environ, M, N>(
-  branches: { readonly [K in keyof M]: Application<E & M[K]> } & {
-    readonly [K in keyof N]: Application<never, N[K] & string>;
-  },
-): Application<E & NeedsOf<M>, LayersOf<N>> {
+export function urlmap<E extends Environ, B extends Readonly<Record<string, unknown>>>(
+  branches: B & Readonly<Record<string, Branch<E>>>,
+): Application<E & NeedsOf<B>, LayersOf<B>> {
   const routes = Object.entries(branches as Readonly<Record<string, Application>>)
     .map(([path, application]) => ({ prefix: prefixOf(path), application }))
     .sort((a, b) => b.prefix.length - a.prefix.length);
@@ -36,7 +45,7 @@ export function urlmap<E extends Environ, M, N>(
   };
   const inner = routes.map((route) => route.application);
   const map: Application<never> = describe(call, { name: 'urlmap', sets: [], needs: {}, inner, life: {} });
-  return map as Application<E & NeedsOf<M>, LayersOf<N>>;
+  return map as Application<E & NeedsOf<B>, LayersOf<B>>;
 }
 
 function enter(environ: Environ, prefix: string, application: Application): Reply | Promise<Reply> {

@@ -21,6 +21,8 @@ type Values = ReadonlyMap<string, ReadonlyMap<string, Encoded>>;
 export class MemoryDriver implements Driver {
   readonly powers: ReadonlySet<Power> = new Set();
   readonly #sessions = new Map<SessionKey, StoredSession>();
+  /** Sweeps under way by the key they stopped at. A Map's iterator stays right whatever comes and goes meanwhile. */
+  readonly #walks = new Map<SessionKey, Iterable<[SessionKey, StoredSession]>>();
 
   completeEnvironment(): Promise<boolean> {
     return Promise.resolve(true);
@@ -53,13 +55,25 @@ export class MemoryDriver implements Driver {
     return Promise.resolve(this.#sessions.delete(key));
   }
 
-  sweep({ from, to }: Sweep): Promise<SweepStep> {
+  sweep({ from, to, after, limit }: Sweep): Promise<SweepStep> {
     let removed = 0;
-    for (const [key, stored] of this.#sessions) {
+    let looked = 0;
+    const walk = this.#goOn(after);
+    for (const [key, stored] of walk) {
       const deadline = deadlineOf(stored);
       if (deadline >= from && deadline <= to && this.#sessions.delete(key)) removed += 1;
+      looked += 1;
+      if (looked < limit) continue;
+      this.#walks.set(key, walk);
+      return Promise.resolve({ removed, next: key });
     }
     return Promise.resolve({ removed, next: undefined });
+  }
+
+  #goOn(after: SessionKey | undefined): Iterable<[SessionKey, StoredSession]> {
+    const walk = after && this.#walks.get(after);
+    if (after !== undefined) this.#walks.delete(after);
+    return walk ?? this.#sessions.entries();
   }
 
   #apply(commit: Commit): CommitResult {

@@ -1,4 +1,5 @@
-import type { SqliteDatabase, SqliteStatement } from '../database/sqlite.js';
+import type { SqliteDatabase } from '../database/sqlite.js';
+import type { SqliteStatement } from '../database/sqlite-handle.js';
 import type { AppChanges, Change, Commit, CommitResult, Driver, Encoded, Power } from './driver.js';
 import type { StoredSession, Sweep, SweepStep } from './driver.js';
 import { deadlineOf, moved, type Moments } from './expiry.js';

@@ -319,6 +319,28 @@ describe('a reply that fails', () => {
     expect((await visitors.get('/values')).text()).toBe('{"a":1}');
   });
 
+  it.each<[string, Partial<SessionOptions>, unknown, string]>([
+    [
+      'commitOn itself throws',
+      {
+        commitOn: () => {
+          throw new Error('undecided');
+        },
+      },
+      text(''),
+      'undecided',
+    ],
+    ['the application answers nothing', {}, undefined, 'undefined'],
+  ])('drops what was changed when %s', async (_, options, reply, message) => {
+    const visitors = visitor((environ) => {
+      store(environ).set('a', 1);
+      return reply as Reply;
+    }, options);
+
+    await expect(visitors.get('/')).rejects.toThrow(message);
+    expect(visitors.cookies.get('test')).toBeUndefined();
+  });
+
   it('is told apart in manager.outcome', async () => {
     const outcomes: string[] = [];
     const note = (environ: Inside) => void outcomes.push(manager(environ).outcome);
