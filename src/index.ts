@@ -47,7 +47,7 @@ export {
 } from './middleware/environment.js';
 export { error } from './middleware/error.js';
 export type { ErrorInfo, ErrorOptions, ReportHook } from './middleware/error/options.js';
-export { type Field, Form, type FormLimits, type TextField, Upload } from './middleware/form.js';
+export { type Field, Form, type FormLimits, type TextField, Upload } from './middleware/cgi/form.js';
 export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';
 export { urlmap } from './middleware/urlmap.js';
 export { type Cancel, type Clock, systemClock } from './stores/clock.js';

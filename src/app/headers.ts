@@ -12,7 +12,7 @@ export function replaceHeader(headers: readonly Header[], name: string, value: s
   if (at === -1) return [...headers, [name, value]];
   return headers.flatMap((header, i): Header[] => {
     if (i === at) return [[name, value]];
-    return i > at && sameName(header[0], name) ? [] : [header];
+    return sameName(header[0], name) ? [] : [header];
   });
 }
 

@@ -1,3 +1,5 @@
+import { TsgiError } from './errors.js';
+
 /** Text that is already HTML: made by `html`, never from plain text by itself. */
 export class Html {
   readonly #markup: string;
@@ -17,11 +19,12 @@ export type Htmlable = Html | string | number | bigint | boolean | null | undefi
 /**
  * An HTML template: whatever is put in is escaped, for text and for quoted attribute values alike, unless it is `Html`
  * itself. Not for the inside of `<script>`, `<style>` or unquoted attributes, where escaping does not help.
+ * @throws TsgiError `BAD_TEMPLATE` for a template with a bad escape.
  */
 export function html(parts: TemplateStringsArray, ...values: readonly Htmlable[]): Html {
-  let markup = parts[0] ?? '';
+  let markup = literal(parts, 0);
   values.forEach((value, i) => {
-    markup += markupOf(value) + (parts[i + 1] ?? '');
+    markup += markupOf(value) + literal(parts, i + 1);
   });
   return new Html(markup);
 }
@@ -38,6 +41,13 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
   "'": '&#39;',
 };
+
+/** In a tagged template a bad escape such as `\users` is no syntax error, but a part that is not there. */
+function literal(parts: readonly (string | undefined)[], i: number): string {
+  const part = parts[i];
+  if (part !== undefined) return part;
+  throw new TsgiError('BAD_TEMPLATE', 'An html template has a bad escape. Write two backslashes for one.');
+}
 
 function markupOf(value: Htmlable): string {
   if (value instanceof Html) return value.toString();

@@ -23,7 +23,7 @@ export interface LayerDefinition<Sets, After extends string, O extends unknown[]
   sets?: readonly (keyof Sets & string)[];
   /** The environ keys it needs, each with the layer that sets it; a function when that follows from its options. */
   needs?: Needs<After> | ((...options: O) => Needs<After>);
-  /** The layers that may not stand inside it. */
+  /** The layers that may not stand inside it. Default: those that it needs, when `needs` is no function. */
   after?: readonly After[];
 }
 
@@ -69,14 +69,15 @@ export type MakeLayer<Sets, Needs, O extends unknown[]> = (
  * });
  * ```
  *
- * The layer made throws `LAYER_ORDER` when one of `after` is already inside: the sentence that the compiler says too.
+ * The layer made throws `LAYER_ORDER` when a layer that belongs outside is already inside: the sentence that the compiler says too.
  */
 export function layer<Me extends string, Sets, Needs, After extends string = never, O extends unknown[] = []>(
   name: Me,
   definition: LayerDefinition<Sets, After, O>,
   make: MakeLayer<Sets, Needs, O>,
 ): Layer<Me, Sets, Needs, After, O> {
-  const { sets = [], needs = {}, after = [] } = definition;
+  const { sets = [], needs = {} } = definition;
+  const after = definition.after ?? (typeof needs === 'function' ? [] : Object.values(needs));
 
   return <E extends Environ, L extends string = never>(
     application: Outer<L, After, Me, Application<E & Needs & Sets, L>>,

@@ -1,7 +1,7 @@
 import type { Application } from '../app/application.js';
 import type { Environ } from '../app/environ.js';
 import { TsgiError } from '../app/errors.js';
-import { layer, layersOf } from '../app/layer.js';
+import { layer, type Layer, layersOf } from '../app/layer.js';
 import { notOpen } from '../app/life.js';
 import { isPromise } from '../app/promise.js';
 import type { Reply } from '../app/reply.js';
@@ -29,10 +29,10 @@ export interface DatabaseOptions extends SqliteOptions {
  * @throws TsgiError `UNKNOWN_ADAPTER`, `NO_DATABASE` or `TWO_DATABASES` when the layer is made; the errors of
  * `SqliteDatabase.open` when the application opens.
  */
-export const database = layer<'database', DatabaseLayer, unknown, never, [options: DatabaseOptions]>(
+export const database: Layer<'database', DatabaseLayer, unknown, never, [options: DatabaseOptions]> = layer(
   'database',
   { sets: ['web.database.connection', 'web.database.cursor'] },
-  (application, options) => {
+  (application, options: DatabaseOptions) => {
     checkOptions(options);
     checkOnlyDatabase(application);
     let opened: SqliteDatabase | undefined;

@@ -1,6 +1,6 @@
 import type { Application } from '../app/application.js';
 import type { Environ, ErrorStream } from '../app/environ.js';
-import { layer, type LayerLife, type Resources } from '../app/layer.js';
+import { layer, type Layer, type LayerLife, type Resources } from '../app/layer.js';
 import { notOpen } from '../app/life.js';
 import { callShadowing, isPromise } from '../app/promise.js';
 import type { Reply } from '../app/reply.js';
@@ -53,18 +53,17 @@ export interface SessionOptions {
  * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_SWEEP` or `BAD_COOKIE` when the layer is made; `NO_TABLES` or
  * `COOKIE_DIFFERS` when the application opens.
  */
-export const session = layer<
+export const session: Layer<
   'session',
   SessionLayer,
   EnvironmentLayer,
   'environment',
   [options: SessionOptions]
->(
+> = layer(
   'session',
   {
     sets: ['web.session.driver', 'web.session.manager', 'web.session.store'],
     needs: { 'web.environment.name': 'environment', 'web.environment.driver': 'environment' },
-    after: ['environment'],
   },
   makeSession,
 );

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { type Checks, commit, make, newKey, NOW, valuesOf } from './subject.js';
+
+const TEA = { shop: { cart: 'tea' } };
+
+export const endChecks: Checks = {
+  'removes the session': async ({ driver }) => {
+    const key = await make(driver, TEA);
+
+    assert.equal(await driver.end(key, 'destroyed'), true);
+
+    assert.equal(await driver.load(key), undefined);
+  },
+
+  'removes a session past its deadline too': async ({ driver }) => {
+    const key = await make(driver, TEA, { expireTime: NOW - 60 });
+
+    assert.equal(await driver.end(key, 'expired'), true);
+
+    assert.equal(await driver.load(key), undefined);
+  },
+
+  'answers false for a session that was never made': async ({ driver }) => {
+    assert.equal(await driver.end(newKey(), 'destroyed'), false);
+  },
+
+  'answers false the second time': async ({ driver }) => {
+    const key = await make(driver, TEA);
+    await driver.end(key, 'destroyed');
+
+    assert.equal(await driver.end(key, 'destroyed'), false);
+  },
+
+  'answers true once when it is asked for several times at once': async ({ driver }) => {
+    const key = await make(driver, TEA);
+
+    const answers = await Promise.all(
+      ['destroyed', 'expired', 'idle'].map(() => driver.end(key, 'destroyed')),
+    );
+
+    assert.deepEqual(answers.toSorted(), [false, false, true]);
+  },
+
+  'removes no other session': async ({ driver }) => {
+    const other = await make(driver, { shop: { cart: 'coffee' } });
+    const key = await make(driver, TEA);
+
+    await driver.end(key, 'destroyed');
+
+    assert.deepEqual(await valuesOf(driver, other), { shop: { cart: 'coffee' } });
+  },
+
+  'leaves nothing to a session that is made under the same key': async ({ driver }) => {
+    const key = await make(driver, TEA);
+    await driver.end(key, 'destroyed');
+
+    await make(driver, {}, {}, key);
+    await commit(driver, key, { shop: { total: '1' } });
+
+    assert.deepEqual(await valuesOf(driver, key), { shop: { total: '1' } });
+  },
+};

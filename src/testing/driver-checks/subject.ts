@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import type { AppChanges, Change, Commit, CommitResult, Driver, StoredSession } from '../../stores/driver.js';
+import type { Moments } from '../../stores/expiry.js';
+import { keyOf, newSessionId, type SessionKey } from '../../stores/session-id.js';
+
+/** What a check works with: a driver on storage of its own, whose environment was created. */
+export interface Subject {
+  readonly driver: Driver;
+  /** A second driver on the same storage, as another process would have. */
+  readonly another: () => Promise<Driver>;
+  /** A driver on the same storage after the others were closed. */
+  readonly restart: () => Promise<Driver>;
+}
+
+/** Rejects when the driver breaks a promise. */
+export type Check = (subject: Subject) => Promise<void>;
+
+/** Checks by what is promised. */
+export type Checks = Readonly<Record<string, Check>>;
+
+/** A moment that no machine's clock shows, in seconds: 1 January 2100. Drivers go by the moments they are given. */
+export const NOW = 4_102_444_800;
+
+/** Of a session that is made now and ends in an hour. */
+export const MOMENTS: Moments = {
+  createdAt: NOW,
+  accessed: NOW,
+  lifetime: 3600,
+  expireTime: NOW + 3600,
+  idle: Infinity,
+};
+
+export function newKey(): SessionKey {
+  return keyOf(newSessionId());
+}
+
+/** Changes by application and key. A text is set; null deletes; a function updates. */
+export type Difference = Readonly<Record<string, Readonly<Record<string, Wanted>>>>;
+
+type Wanted = string | null | ((stored: string | undefined) => string | undefined);
+
+export function changesOf(difference: Difference, empty = false): Map<string, AppChanges> {
+  const apps = Object.entries(difference).map(([app, keys]): [string, AppChanges] => [
+    app,
+    { empty, keys: new Map(Object.entries(keys).map(([key, wanted]) => [key, changeOf(wanted)])) },
+  ]);
+  return new Map(apps);
+}
+
+/** Commits a difference to a session that is there. */
+export function commit(
+  driver: Driver,
+  key: SessionKey,
+  difference: Difference,
+  more: Partial<Commit> = {},
+): Promise<CommitResult> {
+  return driver.commit({ key, now: NOW, changes: changesOf(difference), ...more });
+}
+
+/** Makes a session with these values. */
+export async function make(
+  driver: Driver,
+  difference: Difference = {},
+  moments: Partial<Moments> = {},
+  key: SessionKey = newKey(),
+): Promise<SessionKey> {
+  const made = await commit(driver, key, difference, { create: { ...MOMENTS, ...moments } });
+  assert.equal(made, 'committed', 'A session could not be made.');
+  return key;
+}
+
+/** The values of a session as plain data, by application and key; undefined when there is no session. */
+export async function valuesOf(
+  driver: Driver,
+  key: SessionKey,
+): Promise<Record<string, Record<string, string>> | undefined> {
+  const stored = await driver.load(key);
+  return stored && plainValues(stored);
+}
+
+export function plainValues({ values }: StoredSession): Record<string, Record<string, string>> {
+  return Object.fromEntries([...values].map(([app, keys]) => [app, Object.fromEntries(keys)]));
+}
+
+/** The moments of a session; undefined when there is no session. */
+export async function momentsOf(driver: Driver, key: SessionKey): Promise<Moments | undefined> {
+  const stored = await driver.load(key);
+  if (stored === undefined) return undefined;
+  const { createdAt, accessed, lifetime, expireTime, idle } = stored;
+  return { createdAt, accessed, lifetime, expireTime, idle };
+}
+
+/** A number as text, one more. */
+export function oneMore(stored: string | undefined): string {
+  return String(Number(stored ?? '0') + 1);
+}
+
+function changeOf(wanted: Wanted): Change {
+  if (wanted === null) return { kind: 'delete' };
+  return typeof wanted === 'string' ? { kind: 'set', value: wanted } : { kind: 'update', apply: wanted };
+}
