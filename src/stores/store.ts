@@ -28,7 +28,7 @@ export class Store implements Iterable<[key: string, value: Value]> {
     return this.keys().length;
   }
 
-  /** The value, undefined when absent. */
+  /** The value, undefined when absent. @throws SessionError `CORRUPT_VALUE` when what is stored cannot be decoded. */
   get(key: string): Value | undefined {
     return this.#read?.get(key);
   }

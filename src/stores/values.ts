@@ -1,5 +1,6 @@
 import type { Codec, Value } from './codec.js';
 import type { AppChanges, Change, Encoded } from './driver.js';
+import { SessionError } from './errors.js';
 
 /** A pure function of a key's value; undefined stands for a missing key, in and out. */
 export type Update = (value: Value | undefined) => Value | undefined;
@@ -25,7 +26,7 @@ export class Values {
     if (encoded === undefined) return undefined;
     const known = this.#decoded.get(key);
     if (known !== undefined) return known;
-    const value = this.#codec.decode(encoded);
+    const value = this.#decode(key, encoded);
     this.#decoded.set(key, value);
     return value;
   }
@@ -58,7 +59,7 @@ export class Values {
   }
 
   update(key: string, update: Update): Value | undefined {
-    const apply = (stored: Encoded | undefined) => this.#apply(update, stored);
+    const apply = (stored: Encoded | undefined) => this.#apply(key, update, stored);
     this.#change(key, { kind: 'update', apply }, apply(this.#encoded(key)));
     return this.get(key);
   }
@@ -81,7 +82,7 @@ export class Values {
   /** A change of one key that is committed without the others, and what to do once it is. */
   alone(key: string, update: Update): { change: Change; done: () => void } {
     let after: Encoded | undefined;
-    const apply = (stored: Encoded | undefined) => (after = this.#apply(update, stored));
+    const apply = (stored: Encoded | undefined) => (after = this.#apply(key, update, stored));
     const done = () => {
       const loaded = new Map(this.#loaded);
       if (after === undefined) loaded.delete(key);
@@ -122,9 +123,17 @@ export class Values {
     this.#changes.set(key, { change: before === undefined ? change : compose(before, change), encoded });
   }
 
-  #apply(update: Update, stored: Encoded | undefined): Encoded | undefined {
-    const after = update(stored === undefined ? undefined : this.#codec.decode(stored));
+  #apply(key: string, update: Update, stored: Encoded | undefined): Encoded | undefined {
+    const after = update(stored === undefined ? undefined : this.#decode(key, stored));
     return after === undefined ? undefined : this.#codec.encode(after);
+  }
+
+  #decode(key: string, encoded: Encoded): Value {
+    try {
+      return this.#codec.decode(encoded);
+    } catch {
+      throw corrupt(key); // without the cause, whose message may quote the value
+    }
   }
 }
 
@@ -145,4 +154,11 @@ function compose(before: Change, after: Change): Change {
     return { kind: 'update', apply: (stored) => after.apply(before.apply(stored)) };
   const value = after.apply(before.kind === 'set' ? before.value : undefined);
   return value === undefined ? DELETE : { kind: 'set', value };
+}
+
+function corrupt(key: string): SessionError {
+  return new SessionError(
+    'CORRUPT_VALUE',
+    `The stored value of the key ${JSON.stringify(key)} cannot be decoded: it was damaged, or written with another codec. Set it anew, or end the session.`,
+  );
 }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type Application,
   database,
+  type DatabaseLayer,
   type Driver,
   type Environ,
   environment,
@@ -858,6 +859,33 @@ describe('secrets', () => {
     expect(new Set(ids).size).toBe(20);
     expect(ids.filter((id) => kept.includes(id))).toEqual([]);
     expect(kept).toContain('testSessions');
+  });
+});
+
+describe('a stored value that cannot be decoded', () => {
+  it('is an error that names the key and says nothing of the value', async () => {
+    const { application } = onFile(
+      routes({
+        '/': (environ) => store(environ).set('card', 'number 4242'),
+        '/damage': (environ) =>
+          (environ as Inside & DatabaseLayer)['web.database.connection'].execute(
+            `UPDATE testSessionStore SET value = '"number 4242'`,
+          ).rowCount,
+        '/read': (environ) => store(environ).get('card'),
+        '/anew': (environ) => store(environ).set('card', 'none'),
+      }),
+    );
+    const visitors = visit(application);
+    await visitors.get('/');
+    expect((await visitors.get('/damage')).text()).toBe('1');
+
+    const failure = (await visitors.get('/read').catch((error: unknown) => error)) as SessionError;
+
+    expect(failure.code).toBe('CORRUPT_VALUE');
+    expect(failure.message).toContain('the key "card" cannot be decoded');
+    expect(inspect(failure)).not.toContain('4242');
+    await visitors.get('/anew');
+    expect((await visitors.get('/read')).text()).toBe('none');
   });
 });
 
