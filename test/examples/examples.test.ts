@@ -1,0 +1,245 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import type { Application } from 'tsgi';
+import { client, type Client } from 'tsgi/testing';
+import { application as simple } from '../../examples/01-simple.js';
+import { makeApplication as makeSession } from '../../examples/02-session.js';
+import { makeApplication as makeTwisted } from '../../examples/03-twisted.js';
+import { makeApplication as makeCounter } from '../../examples/04-counter.js';
+import { application as form } from '../../examples/05-form.js';
+import { application as failing } from '../../examples/06-error.js';
+import { makeSite } from '../../examples/site.js';
+import { serveExample } from '../support/examples.js';
+import { temporaryFolder } from '../support/processes.js';
+
+const folder = temporaryFolder();
+const file = folder.file('sessions.db');
+const visitors: Client[] = [];
+
+afterAll(async () => {
+  for (const one of visitors) await one.close();
+  folder.remove();
+});
+
+describe('the examples', () => {
+  it.each<[name: string, application: Application, addresses: Record<string, number>]>([
+    ['01-simple', simple, { '/': 200 }],
+    ['02-session', makeSession(file), { '/': 200, '/?destroy=True': 200 }],
+    ['03-twisted', makeTwisted(file), { '/': 200, '/expire': 200 }],
+    ['04-counter', makeCounter(file), { '/': 200, '/apples': 303, '/pears': 303 }],
+    ['05-form', form, { '/': 200 }],
+    ['06-error', failing, { '/': 500 }],
+    [
+      'site',
+      makeSite(file),
+      {
+        '/': 200,
+        '/simple': 200,
+        '/session': 200,
+        '/session?destroy=True': 200,
+        '/twisted': 200,
+        '/twisted/': 200,
+        '/twisted/expire': 200,
+        '/counter': 200,
+        '/counter/apples': 303,
+        '/counter/pears': 303,
+        '/form': 200,
+        '/error': 500,
+      },
+    ],
+  ])('%s answers, and every link on its pages leads to one', async (_, application, addresses) => {
+    const found = await crawl(visitor(application));
+
+    expect(found).toEqual(addresses);
+  });
+
+  it('have pages with one heading, which is in the title, and no script', async () => {
+    const ada = visitor(makeSite(file));
+
+    for (const path of ['/', '/simple', '/session', '/twisted', '/twisted/expire', '/counter', '/form']) {
+      const page = (await ada.get(path)).text();
+      expect(page).toMatch(/^<!doctype html>\s*<html lang="en">/);
+      const headings = Array.from(page.matchAll(/<h1>(.*?)<\/h1>/g), ([, heading = '']) => heading);
+      expect(headings).toHaveLength(1);
+      expect(page).toContain(`<title>${headings.join()} · TSGI</title>`);
+      expect(page).not.toContain('<script');
+    }
+  });
+
+  it('answer 404 where there is none', async () => {
+    const answer = await visitor(makeSite(file)).get('/nothing');
+
+    expect(answer.status).toBe('404 Not Found');
+    expect(answer.text()).toContain('<a href="/">');
+  });
+
+  it('keep their sessions apart, each in an environment with a cookie of its own', async () => {
+    const ada = visitor(makeSite(file));
+
+    for (const path of ['/session', '/twisted']) await ada.get(path);
+    await ada.post('/counter/apples');
+
+    expect(Array.from(ada.cookies, ({ name }) => name).sort()).toEqual([
+      'counterEnv',
+      'testEnv',
+      'twistedEnv',
+    ]);
+  });
+
+  it.each(['01-simple', '02-session', '03-twisted', '04-counter', '05-form', '06-error'])(
+    '%s runs by itself',
+    async (name) => {
+      const example = await serveExample(`${name}.ts`, { cwd: folder.path });
+
+      const { status } = await fetch(example.url);
+
+      expect(status).toBe(name === '06-error' ? 500 : 200);
+      expect(await example.stop()).toBe(0);
+    },
+    30_000,
+  );
+});
+
+describe('the twisted example', () => {
+  it('shows the same session id until the session is expired', async () => {
+    const ada = visitor(makeTwisted(file));
+    const idOnPage = async () => /class="card data">(.{43})</.exec((await ada.get('/')).text())?.[1];
+
+    const ids = [await idOnPage(), await idOnPage()];
+    const expired = await ada.get('/expire');
+    ids.push(await idOnPage());
+
+    expect(expired.text()).toContain('Your session has been expired.');
+    expect(ids[0]).toBeDefined();
+    expect(ids[1]).toBe(ids[0]);
+    expect(ids[2]).toMatch(/.{43}/);
+    expect(ids[2]).not.toBe(ids[0]);
+  });
+});
+
+describe('the counter example', () => {
+  it('counts in two applications of one session', async () => {
+    const ada = visitor(makeCounter(file));
+
+    for (const app of ['apples', 'pears', 'apples']) await ada.follow(await ada.post(`/${app}`));
+
+    expect(await countsSeenBy(ada)).toEqual(['apples 2', 'pears 1']);
+    expect([...ada.cookies]).toHaveLength(1);
+  });
+
+  it('empties one and leaves the other', async () => {
+    const ada = visitor(makeCounter(file));
+    for (const app of ['apples', 'pears']) await ada.post(`/${app}`);
+
+    await ada.post('/apples', { form: { empty: 'True' } });
+
+    expect(await countsSeenBy(ada)).toEqual(['apples 0', 'pears 1']);
+  });
+
+  it('changes nothing for who only looks', async () => {
+    const ada = visitor(makeCounter(file));
+
+    await ada.get('/apples');
+    await ada.get('/apples?empty=True');
+
+    expect([...ada.cookies]).toEqual([]);
+    expect(await countsSeenBy(ada)).toEqual(['apples 0', 'pears 0']);
+  });
+});
+
+describe('the form example', () => {
+  it('shows the fields and the file that arrived', async () => {
+    const upload = { filename: 'notes.txt', type: 'text/plain', content: 'First line' };
+
+    const answer = await visitor(form).post('/?from=link', {
+      multipart: { name: 'Ada', message: ['one', 'two'], file: upload },
+    });
+
+    expect(rowsOf(answer.text())).toEqual([
+      ['from', 'link'],
+      ['name', 'Ada'],
+      ['message', 'one'],
+      ['message', 'two'],
+      ['file', 'notes.txt, text/plain, 10 bytes\nFirst line'],
+    ]);
+  });
+
+  it('shows the size of what is no text, and that no file was chosen', async () => {
+    const file = [
+      { filename: 'x.png', type: 'image/png', content: new Uint8Array(2048) },
+      { filename: '', content: '' },
+    ];
+
+    const answer = await visitor(form).post('/', { multipart: { file } });
+
+    expect(rowsOf(answer.text())).toEqual([
+      ['file', 'x.png, image/png, 2048 bytes\n'],
+      ['file', 'no file'],
+    ]);
+  });
+
+  it('shows markup as text', async () => {
+    const answer = await visitor(form).post('/', { form: { '<b>': '"<script>' } });
+
+    expect(rowsOf(answer.text())).toEqual([['&lt;b&gt;', '&quot;&lt;script&gt;']]);
+  });
+
+  it('refuses a file over 1 MiB', async () => {
+    const upload = { filename: 'big', content: new Uint8Array(1024 * 1024 + 1) };
+
+    const answer = await visitor(form).post('/', { multipart: { file: upload } });
+
+    expect(answer.code).toBe(413);
+  });
+});
+
+describe('the error example', () => {
+  it('shows the error, its cause and the line of source that threw it', async () => {
+    const answer = await visitor(failing).get('/', { headers: { Accept: 'text/html' } });
+
+    expect(answer.code).toBe(500);
+    expect(answer.text()).toContain('The recipe cannot be read');
+    expect(answer.text()).toContain('SyntaxError');
+    expect(answer.text()).toContain('return JSON.parse(source);');
+  });
+});
+
+function visitor(application: Application): Client {
+  const made = client(application);
+  visitors.push(made);
+  return made;
+}
+
+/** Goes wherever a page links to. More than once, since a page may have other links the next time. */
+async function crawl(ada: Client): Promise<Record<string, number>> {
+  const found = new Map([['/', 0]]);
+  for (let round = 1; round <= 3; round += 1) {
+    for (const address of found.keys()) {
+      const answer = await ada.get(address, { headers: { Accept: 'text/html' } });
+      found.set(address, answer.code);
+      for (const link of linksIn(answer.text(), address)) if (!found.has(link)) found.set(link, 0);
+    }
+  }
+  return Object.fromEntries(found);
+}
+
+function linksIn(page: string, address: string): string[] {
+  const links = Array.from(
+    page.matchAll(/<(?:a|form)\b[^>]*? (?:href|action)="([^"]*)"/g),
+    ([, url = '']) => url,
+  );
+  return links.map((link) => {
+    const { pathname, search } = new URL(link, `http://localhost${address}`);
+    return pathname + search;
+  });
+}
+
+async function countsSeenBy(ada: Client): Promise<string[]> {
+  const page = (await ada.get('/')).text();
+  return Array.from(page.matchAll(/<h2>(\w+)<\/h2>\s*<p class="number">(\d+)/g), (found) =>
+    found.slice(1).join(' '),
+  );
+}
+
+function rowsOf(page: string): string[][] {
+  return Array.from(page.matchAll(/<th>(.*?)<\/th>\s*<td>([^]*?)<\/td>/g), (found) => found.slice(1));
+}
