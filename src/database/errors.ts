@@ -16,7 +16,11 @@ export function databaseError(error: unknown, file: string): unknown {
   if (rule === undefined) return error;
   const [, ours, status, sentence] = rule;
   const headers = status === 503 ? ([['Retry-After', '1']] as const) : [];
-  return new DatabaseError(ours, sentence.replace('FILE', file), { cause: error, status, headers });
+  return new DatabaseError(
+    ours,
+    sentence.replace('FILE', () => file),
+    { cause: error, status, headers },
+  );
 }
 
 const RULES: readonly (readonly [prefix: string, code: string, status: number, sentence: string])[] = [

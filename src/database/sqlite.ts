@@ -34,6 +34,7 @@ export class SqliteDatabase {
   readonly #statements = new Map<string, SqliteStatement>();
   readonly #writes: WriteQueue;
   #users = 0;
+  #closing = false;
 
   private constructor(file: string, durability: Durability, handle: SqliteHandle) {
     this.file = file;
@@ -56,6 +57,7 @@ export class SqliteDatabase {
       shared ?? connect(file, durability, verbose).then((handle) => new this(file, durability, handle));
     if (shared === undefined && file !== MEMORY) share(file, opening);
     const database = await opening;
+    if (database.#closing) return this.open(options); // its last user has left meanwhile
     database.#join(durability);
     return database;
   }
@@ -64,6 +66,7 @@ export class SqliteDatabase {
   async close(): Promise<void> {
     this.#users -= 1;
     if (this.#users > 0) return;
+    this.#closing = true;
     files.delete(this.file);
     await this.#writes.idle();
     this.handle.close();

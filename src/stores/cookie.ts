@@ -109,13 +109,16 @@ interface Spelling {
 /** 400 days in seconds: what browsers cap a cookie's life at. */
 const LONGEST = 400 * 24 * 60 * 60;
 
-/** Browsers ignore a cookie whose name and value are longer, in bytes. */
-const MOST_BYTES = 4096;
+/** Browsers ignore a cookie whose name and value are longer together, and an attribute that is longer, in bytes. */
+const LONGEST_COOKIE = 4096;
+const LONGEST_ATTRIBUTE = 1024;
 
 const ID_LENGTH = 43;
 
 function spell(name: string, options: CookieOptions, secure: boolean): Spelling {
   const { path = '/', domain, httpOnly = true, sameSite = 'lax', partitioned = false } = options;
+  if (name.length + ID_LENGTH > LONGEST_COOKIE)
+    throw badCookie('a name of over 4,000 characters', 'Shorten it');
   try {
     const attributes = {
       path,
@@ -156,8 +159,10 @@ function checkOptions(options: CookieOptions): void {
   }
   if (sameSite === 'none' && secure !== true) throw badCookie("sameSite: 'none'", 'It needs secure: true');
   if (partitioned === true && secure !== true) throw badCookie('partitioned: true', 'It needs secure: true');
-  if (!path.startsWith('/')) throw badCookie(`the path ${JSON.stringify(path)}`, 'A path starts with /');
-  if (name.length + ID_LENGTH > MOST_BYTES) throw badCookie('a name of over 4,000 characters', 'Shorten it');
+  if (!path.startsWith('/') || path.endsWith(' '))
+    throw badCookie(`the path ${JSON.stringify(path)}`, 'A path starts with / and does not end with a space');
+  if (Math.max(path.length, domain?.length ?? 0) > LONGEST_ATTRIBUTE)
+    throw badCookie('a path or domain of over 1,024 characters', 'Shorten it');
   if (typeof expires === 'number' && !(expires > 0))
     throw badCookie('expires: 0 or less', 'Give seconds, or true');
   if (expires instanceof Date && Number.isNaN(expires.getTime()))
@@ -173,12 +178,14 @@ function badCookie(found: string, todo: string, cause?: unknown): SessionError {
  * trimming more lets a forged cookie pass for ours (CVE-2020-7070, CVE-2022-31629). Pairs without a name are skipped.
  */
 function cookieValue(header: string, name: string): string | undefined {
-  for (let start = 0; start < header.length;) {
+  let equals = header.indexOf('=');
+  for (let start = 0; equals !== -1;) {
     const semicolon = header.indexOf(';', start);
     const end = semicolon === -1 ? header.length : semicolon;
-    const equals = header.indexOf('=', start);
-    if (equals !== -1 && equals < end && trim(header, start, equals) === name)
-      return trim(header, equals + 1, end);
+    if (equals < end) {
+      if (trim(header, start, equals) === name) return trim(header, equals + 1, end);
+      equals = header.indexOf('=', end);
+    }
     start = end + 1;
   }
   return undefined;

@@ -39,7 +39,7 @@ export function moved(moments: Moments, { expireTime = moments.expireTime, acces
 /** Judges a session at a moment. At its deadline itself it is gone. */
 export function judge(stored: Moments | undefined, now: number): Verdict {
   if (stored === undefined) return { state: 'unknown' };
-  const left = deadlineOf(stored) - now;
-  if (left > 0) return { state: 'live', left };
-  return { state: stored.expireTime <= now ? 'expired' : 'idle', lateBy: -left };
+  const deadline = deadlineOf(stored);
+  if (now < deadline) return { state: 'live', left: deadline - now };
+  return { state: stored.expireTime <= now ? 'expired' : 'idle', lateBy: now - deadline };
 }

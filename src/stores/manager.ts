@@ -164,8 +164,8 @@ export class Manager {
   setExpire(expireTime: number): void;
   setExpire(expireTime: number, session: Named): Promise<void>;
   setExpire(expireTime: number, session?: Named): Promise<void> | undefined {
-    this.#checkFuture(expireTime);
     if (session !== undefined) return this.#setExpireOf(session.sessionID, expireTime);
+    this.#checkFuture(expireTime);
     this.#visit.setExpire(expireTime);
     return undefined;
   }
@@ -177,13 +177,11 @@ export class Manager {
    */
   destroy(options?: DestroyOptions): void;
   destroy(options: DestroyOptions & Named): Promise<void>;
-  destroy({ ignoreWarning = false, sendCookieHeaders, sessionID }: DestroyOptions & Partial<Named> = {}):
-    Promise<void> | undefined {
-    if (sessionID !== undefined && sessionID !== this.#currentID())
-      return this.#destroyOther(sessionID, ignoreWarning);
-    if (!ignoreWarning) this.#warnOfOthers(this.#visit.look()?.appsWithValues() ?? []);
-    this.#visit.end('destroyed', sendCookieHeaders);
-    return sessionID === undefined ? undefined : this.#visit.save();
+  destroy({ sessionID, ...options }: DestroyOptions & Partial<Named> = {}): Promise<void> | undefined {
+    if (sessionID !== undefined) return this.#destroyNamed(sessionID, options);
+    if (options.ignoreWarning !== true) this.#warnOfOthers(this.#visit.look()?.appsWithValues() ?? []);
+    this.#visit.end('destroyed', options.sendCookieHeaders);
+    return undefined;
   }
 
   /**
@@ -243,15 +241,21 @@ export class Manager {
   }
 
   async #setExpireOf(sessionID: string, expireTime: number): Promise<void> {
+    this.#checkFuture(expireTime);
     const now = this.#visit.settings.clock.now();
     const commit = { key: keyOf(sessionID), now, move: { expireTime }, changes: new Map() };
     if ((await this.driver.commit(commit)) === 'gone') throw noSession();
   }
 
-  async #destroyOther(sessionID: string, ignoreWarning: boolean): Promise<void> {
+  async #destroyNamed(sessionID: string, options: DestroyOptions): Promise<void> {
+    if (sessionID === this.#currentID()) {
+      this.destroy(options);
+      await this.#visit.save();
+      return;
+    }
     const stored = await this.#stored(sessionID);
     if (stored === undefined) return;
-    if (!ignoreWarning) this.#warnOfOthers([...stored.values.keys()]);
+    if (options.ignoreWarning !== true) this.#warnOfOthers([...stored.values.keys()]);
     await this.driver.end(keyOf(sessionID), 'destroyed');
   }
 

@@ -1,8 +1,8 @@
 import type { Codec } from './codec.js';
-import type { AppChanges, Commit, Encoded } from './driver.js';
+import type { Commit, Encoded } from './driver.js';
 import { type Moments, type Move, moved } from './expiry.js';
 import type { SessionKey } from './session-id.js';
-import { type Update, Values } from './values.js';
+import { type TakenChanges, type Update, Values } from './values.js';
 
 /** A difference on its way to the driver. */
 export interface Taken {
@@ -19,6 +19,8 @@ export class Session {
   readonly #loaded: ReadonlyMap<string, ReadonlyMap<string, Encoded>> | undefined;
   readonly #apps = new Map<string, Values>();
   #moments: Moments;
+  /** Without the move that was not taken yet. */
+  #kept: Moments;
   #move: Move | undefined;
   #stored: boolean;
 
@@ -33,7 +35,7 @@ export class Session {
     this.id = id;
     this.key = key;
     this.#codec = codec;
-    this.#moments = moments;
+    this.#moments = this.#kept = moments;
     this.#loaded = values;
     this.#stored = values !== undefined;
   }
@@ -75,19 +77,22 @@ export class Session {
   /** Takes the difference for a commit. From here on this request sees it as stored. */
   take(now: number): Taken {
     const { key } = this;
-    const changes = this.#takeChanges();
+    const taken = this.#takeValues();
+    const changes = new Map(taken.map(({ app, difference }) => [app, difference]));
     const commit = this.#stored
       ? { key, now, changes, ...(this.#move && { move: this.#move }) }
       : { key, now, changes, create: this.#moments };
-    const before = { stored: this.#stored, move: this.#move };
+    const before = { stored: this.#stored, move: this.#move, kept: this.#kept };
     this.#stored = true;
     this.#move = undefined;
+    this.#kept = this.#moments;
     return {
       commit,
       giveBack: () => {
         this.#stored = before.stored;
-        this.#move = before.move && { ...before.move, ...this.#move };
-        for (const [app, difference] of changes) this.values(app).giveBack(difference);
+        if (before.move !== undefined) this.#move = { ...before.move, ...this.#move };
+        this.#kept = before.kept;
+        for (const { giveBack } of taken) giveBack();
       },
     };
   }
@@ -100,21 +105,22 @@ export class Session {
     return {
       commit: { key: this.key, now, changes, ...create },
       done: () => {
+        if (!this.#stored) this.#kept = this.#moments;
         this.#stored = true;
         done();
       },
     };
   }
 
-  /** Drops the values that were not taken yet. */
+  /** Drops the changes that were not taken yet. */
   rollback(): void {
     for (const values of this.#apps.values()) values.rollback();
     this.#move = undefined;
+    this.#moments = this.#kept;
   }
 
-  #takeChanges(): Map<string, AppChanges> {
-    const changes = new Map<string, AppChanges>();
-    for (const [app, values] of this.#apps) if (values.changed) changes.set(app, values.take());
-    return changes;
+  #takeValues(): (TakenChanges & { app: string })[] {
+    const changed = [...this.#apps].filter(([, values]) => values.changed);
+    return changed.map(([app, values]) => ({ app, ...values.take() }));
   }
 }

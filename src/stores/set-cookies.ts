@@ -1,4 +1,4 @@
-import { findHeader, type Header, listOf, sameName } from '../app/headers.js';
+import { type Header, listOf, sameName } from '../app/headers.js';
 import { type Reply, withHeader } from '../app/reply.js';
 
 /** A Set-Cookie line that waits for the reply. */
@@ -32,16 +32,15 @@ export class SetCookies {
     return header;
   }
 
-  /** The change that the line belongs to was taken for a commit. */
-  seal(): void {
+  /** The change that the line belongs to was taken for a commit. Answers what to call when that fails. */
+  seal(): () => void {
+    const before = { sealed: this.#sealed, fresh: this.#fresh };
     this.#sealed = this.#last;
     this.#fresh = undefined;
-  }
-
-  /** That commit failed. */
-  unseal(): void {
-    this.#fresh = this.#last;
-    this.#sealed = undefined;
+    return () => {
+      this.#sealed = before.sealed;
+      this.#fresh ??= before.fresh;
+    };
   }
 
   /** The change that the line belongs to was dropped. */
@@ -78,18 +77,22 @@ export class SetCookies {
 
 /** The reply depends on the cookie: caches keep it apart for each value (RFC 9110 12.5.5). */
 export function varyByCookie(reply: Reply): Reply {
-  const vary = findHeader(reply.headers, 'Vary');
-  const names = listOf(vary).map((name) => name.toLowerCase());
-  if (names.includes('*') || names.includes('cookie')) return reply;
-  return withHeader(reply, 'Vary', vary === undefined ? 'Cookie' : `${vary}, Cookie`);
+  const names = wordsOf(reply, 'Vary');
+  if (names.some((name) => name === '*' || sameName(name, 'Cookie'))) return reply;
+  return withHeader(reply, 'Vary', [...names, 'Cookie'].join(', '));
 }
 
 /** A reply with a visitor's cookie is for no shared cache (RFC 9111 5.2.2.7). What is stricter already stays. */
 function keptPrivate(reply: Reply): Reply {
-  const before = findHeader(reply.headers, 'Cache-Control');
-  const directives = listOf(before);
-  const names = directives.map((directive) => directive.toLowerCase());
-  if (names.includes('private') || names.includes('no-store')) return reply;
+  const directives = wordsOf(reply, 'Cache-Control');
+  if (directives.some((directive) => /^(?:private|no-store)$/i.test(directive))) return reply;
   const kept = directives.filter((directive) => !/^(?:public$|s-maxage=)/i.test(directive));
   return withHeader(reply, 'Cache-Control', [...kept, 'private'].join(', '));
+}
+
+/** The words of a header; several lines of one name are one list (RFC 9110 5.3). */
+function wordsOf({ headers }: Reply, name: string): string[] {
+  const words: string[] = [];
+  for (const [other, value] of headers) if (sameName(other, name)) words.push(...listOf(value));
+  return words;
 }

@@ -74,9 +74,10 @@ export class SqliteSchema {
       { name: string; version: number } | undefined;
   }
 
-  #has(table: string): boolean {
-    const sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE";
-    return this.#database.handle.prepare(sql).get(table) !== undefined;
+  /** Whatever has the name, a view too: no table could be created beside it. */
+  #has(name: string): boolean {
+    const sql = 'SELECT 1 FROM sqlite_schema WHERE name = ? COLLATE NOCASE';
+    return this.#database.handle.prepare(sql).get(name) !== undefined;
   }
 
   #refuse(code: string, found: string): SessionError {

@@ -70,13 +70,16 @@ export class Values {
   }
 
   /** Takes the difference for a commit. From here on this request sees it as stored. */
-  take(): AppChanges {
-    const keys = new Map<string, Change>();
-    for (const [key, { change }] of this.#changes) keys.set(key, change);
-    const difference = { empty: this.#emptied, keys };
+  take(): TakenChanges {
+    const difference = { empty: this.#emptied, keys: this.#changesByKey() };
+    const before = this.#loaded;
     this.#loaded = new Map(this.keys().map((key) => [key, this.#encoded(key) ?? '']));
     this.rollback();
-    return difference;
+    const giveBack = () => {
+      this.#giveBack(difference);
+      this.#loaded = before;
+    };
+    return { difference, giveBack };
   }
 
   /** A change of one key that is committed without the others, and what to do once it is. */
@@ -93,8 +96,21 @@ export class Values {
     return { change: { kind: 'update', apply }, done };
   }
 
-  /** Gives back what was taken for a commit that failed, below what has changed since. */
-  giveBack({ empty, keys }: AppChanges): void {
+  /** Drops the difference that was not taken yet. */
+  rollback(): void {
+    this.#changes = new Map();
+    this.#decoded.clear();
+    this.#emptied = false;
+  }
+
+  #changesByKey(): Map<string, Change> {
+    const changes = new Map<string, Change>();
+    for (const [key, { change }] of this.#changes) changes.set(key, change);
+    return changes;
+  }
+
+  /** Puts a difference below what has changed since. */
+  #giveBack({ empty, keys }: AppChanges): void {
     if (this.#emptied) return;
     for (const [key, change] of keys) {
       const since = this.#changes.get(key)?.change;
@@ -102,13 +118,6 @@ export class Values {
       this.#changes.set(key, { change: both, encoded: this.#encoded(key) });
     }
     this.#emptied = empty;
-  }
-
-  /** Drops the difference that was not taken yet. */
-  rollback(): void {
-    this.#changes = new Map();
-    this.#decoded.clear();
-    this.#emptied = false;
   }
 
   #encoded(key: string): Encoded | undefined {
@@ -135,6 +144,13 @@ export class Values {
       throw corrupt(key); // without the cause, whose message may quote the value
     }
   }
+}
+
+/** One application's part of a difference on its way to the driver. */
+export interface TakenChanges {
+  readonly difference: AppChanges;
+  /** The commit failed: the difference is to be committed again, below what has changed since. */
+  readonly giveBack: () => void;
 }
 
 /** A change, and the value it leaves as this request sees it. */

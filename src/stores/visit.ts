@@ -251,11 +251,12 @@ export class Visit implements Participant {
     const endings = [...this.#endings];
     this.#endings.clear();
     const taken = this.#session?.changed === true ? this.#session.take(clock.now()) : undefined;
-    this.cookies.seal();
-    await Promise.all([
+    const unseal = this.cookies.seal();
+    const parts = await Promise.allSettled([
       ...endings.map((ending) => this.#commitEnding(...ending)),
-      taken && this.#commitTaken(taken),
+      taken && this.#commitTaken(taken, unseal),
     ]);
+    for (const part of parts) if (part.status === 'rejected') throw part.reason;
   }
 
   async #commitEnding(key: SessionKey, reason: EndReason): Promise<void> {
@@ -267,12 +268,12 @@ export class Visit implements Participant {
     }
   }
 
-  async #commitTaken(taken: Taken): Promise<void> {
+  async #commitTaken(taken: Taken, unseal: () => void): Promise<void> {
     try {
       await this.#send(taken.commit);
     } catch (error) {
       taken.giveBack();
-      this.cookies.unseal();
+      unseal();
       throw error;
     }
   }

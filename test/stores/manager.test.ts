@@ -1,0 +1,423 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { SessionWarning } from '../../src/stores/errors.js';
+import type { Manager } from '../../src/stores/manager.js';
+import { isSessionId, newSessionId } from '../../src/stores/session-id.js';
+import { site } from '../support/visits.js';
+
+const shop = site();
+const { clock } = shop;
+
+describe('a manager without a session', () => {
+  it('says so, and makes none by being asked or printed', () => {
+    const { manager, visit } = shop.visit();
+
+    expect(manager.created).toBe(true);
+    expect(manager.error).toBeUndefined();
+    expect(manager.outcome).toBe('unchanged');
+    expect(manager.lifetime).toBe(3600);
+    expect(manager.expireTime).toBe(clock.now() + 3600);
+    expect(manager.key).toBe('shop');
+    expect(manager.driver).toBe(shop.driver);
+    expect([manager.cookieSessionID(), manager.cookieSessionID('none')]).toEqual(['', 'none']);
+    expect([manager.responseHeaders, manager.sentHeaders]).toEqual([[], []]);
+    inspect(manager, { showHidden: true, getters: true, depth: 0 });
+    manager.destroy();
+    manager.expire();
+    manager.rollback();
+
+    expect(visit.finish(true)).toBeUndefined();
+  });
+
+  it('makes one when its id is asked for', async () => {
+    const { manager, visit } = shop.visit();
+
+    expect(isSessionId(manager.sessionID)).toBe(true);
+    expect(manager.sessionID).toBe(manager.sessionID);
+    await visit.finish(true);
+
+    expect(await shop.stored(manager.sessionID)).toEqual({});
+    expect(manager.created).toBe(true);
+  });
+
+  it('saves nothing, at once', async () => {
+    const { manager } = shop.visit();
+    const before = shop.driver.commits.length;
+
+    await manager.save();
+
+    expect(shop.driver.commits).toHaveLength(before);
+    expect(manager.outcome).toBe('unchanged');
+  });
+});
+
+describe('create', () => {
+  it('makes a session now, with a lifetime of its own', async () => {
+    const { manager, visit } = shop.visit();
+
+    manager.create({ expire: 60 });
+    expect([manager.lifetime, manager.expireTime]).toEqual([60, clock.now() + 60]);
+    await visit.finish(true);
+
+    const later = shop.visit(manager.sessionID).manager;
+    expect([later.created, later.lifetime, later.expireTime]).toEqual([false, 60, clock.now() + 60]);
+  });
+
+  it('is refused where there is a session', async () => {
+    const fresh = shop.visit().manager;
+    fresh.create();
+    const known = shop.visit(await shop.made()).manager;
+    const exists = expect.objectContaining({ code: 'SESSION_EXISTS' });
+
+    for (const manager of [fresh, known]) {
+      expect(() => {
+        manager.create();
+      }).toThrow(exists);
+    }
+  });
+
+  it.each([0, -1, NaN, '60' as unknown as number])('is refused with expire: %p', (expire) => {
+    const { manager } = shop.visit();
+
+    expect(() => {
+      manager.create({ expire });
+    }).toThrow(expect.objectContaining({ code: 'BAD_EXPIRE' }));
+    expect(manager.responseHeaders).toEqual([]);
+  });
+
+  it('leaves the cookie to the application when told so', () => {
+    const { manager, visit } = shop.visit();
+
+    manager.create({ sendCookieHeaders: false });
+
+    const reply = { status: '200 OK', headers: [], body: '' };
+    expect(manager.responseHeaders).toHaveLength(1);
+    expect(visit.cookies.applyTo(reply)).toBe(reply);
+  });
+});
+
+describe('the reason why a cookie leads to no session', () => {
+  it('is that there is none of that id', () => {
+    const { manager } = shop.visit(newSessionId());
+
+    expect(manager.error).toBe('The session does not exist: it has ended, or was never made here.');
+  });
+
+  it('is that it has expired', async () => {
+    const id = await shop.made({ a: 1 });
+    clock.advance(3600.5);
+
+    const { manager, store } = shop.visit(id);
+
+    expect(manager.error).toBe('The session has expired 1 s ago.');
+    expect([manager.created, store.size]).toEqual([true, 0]);
+  });
+
+  it('is nothing where it leads to one', async () => {
+    expect(shop.visit(await shop.made()).manager.error).toBeUndefined();
+  });
+
+  it('never holds the id', async () => {
+    const ids = [newSessionId(), await shop.made()];
+    clock.advance(4000);
+
+    for (const id of ids) expect(shop.visit(id).manager.error).not.toContain(id);
+  });
+});
+
+describe('load', () => {
+  it('makes another session the current one', async () => {
+    const [one, other] = [await shop.made({ a: 1 }), await shop.made({ a: 2 })];
+    const { manager, store } = shop.visit(one);
+    expect(store.get('a')).toBe(1);
+
+    expect(await manager.load(other)).toBe(true);
+
+    expect(store.get('a')).toBe(2);
+    expect([manager.sessionID, manager.created]).toEqual([other, false]);
+  });
+
+  it('reads the session of the cookie again', async () => {
+    const id = await shop.made({ a: 1 });
+    const { manager, store } = shop.visit(id);
+    expect(store.get('a')).toBe(1);
+    const other = shop.visit(id);
+    other.store.set('a', 2);
+    await other.visit.finish(true);
+
+    expect(await manager.load()).toBe(true);
+    expect(store.get('a')).toBe(2);
+  });
+
+  it.each(['', 'no id', newSessionId()])('answers false for %j, and says why', async (id) => {
+    const { manager, store } = shop.visit(await shop.made({ a: 1 }));
+
+    expect(await manager.load(id)).toBe(false);
+
+    expect(manager.error).toMatch(/does not exist/);
+    expect([manager.created, store.size]).toEqual([true, 0]);
+  });
+
+  it('is refused while there are changes', async () => {
+    const { manager, store } = shop.visit(await shop.made());
+    store.set('a', 1);
+
+    await expect(manager.load()).rejects.toMatchObject({ code: 'UNSAVED' });
+    manager.rollback();
+    expect(await manager.load()).toBe(true);
+  });
+});
+
+describe('exists and valid', () => {
+  it('tell a live session from one that has expired and one that is not there', async () => {
+    const id = await shop.made();
+    const { manager } = shop.visit();
+    expect([await manager.exists(id), await manager.valid(id)]).toEqual([true, true]);
+
+    clock.advance(3600);
+    expect([await manager.exists(id), await manager.valid(id)]).toEqual([true, false]);
+
+    await manager.destroy({ sessionID: id });
+    expect(await manager.exists(id)).toBe(false);
+    await expect(manager.valid(id)).rejects.toMatchObject({ code: 'NO_SESSION' });
+  });
+
+  it('mean the current session by default', async () => {
+    const { manager } = shop.visit(await shop.made());
+    const stranger = shop.visit().manager;
+
+    expect([await manager.exists(), await manager.valid(), await stranger.exists()]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    await expect(stranger.valid()).rejects.toMatchObject({ code: 'NO_SESSION' });
+  });
+});
+
+describe('setExpire', () => {
+  it('moves the end of the session and its cookie', async () => {
+    const id = await shop.made();
+    const { manager, visit } = shop.visit(id);
+
+    manager.setExpire(clock.now() + 100);
+    await visit.finish(true);
+
+    expect(manager.expireTime).toBe(clock.now() + 100);
+    expect(manager.responseHeaders.at(-1)?.[1]).toContain(
+      `shop=${id}; Path=/; HttpOnly; SameSite=Lax; Max-Age=100;`,
+    );
+    expect(shop.visit(id).manager.expireTime).toBe(clock.now() + 100);
+  });
+
+  it('without a session is the end of the one that is made later', async () => {
+    const { manager, store, visit } = shop.visit();
+
+    manager.setExpire(clock.now() + 100);
+    expect(manager.expireTime).toBe(clock.now() + 100);
+    expect(visit.finish(true)).toBeUndefined();
+
+    const other = shop.visit();
+    other.manager.setExpire(clock.now() + 100);
+    other.store.set('a', 1);
+    await other.visit.finish(true);
+    expect(shop.visit(other.manager.sessionID).manager.expireTime).toBe(clock.now() + 100);
+    expect(store.size).toBe(0);
+  });
+
+  it('does not send a cookie that does not end with the session', async () => {
+    const browser = site({ cookieOptions: { expires: true } });
+    const { manager } = browser.visit(await browser.made());
+
+    manager.setExpire(browser.clock.now() + 100);
+
+    expect(manager.responseHeaders).toEqual([]);
+  });
+
+  it('is dropped by a rollback', async () => {
+    const id = await shop.made();
+    const { manager, visit } = shop.visit(id);
+    const end = manager.expireTime;
+
+    manager.setExpire(clock.now() + 100);
+    manager.rollback();
+
+    expect(manager.expireTime).toBe(end);
+    manager.setCookie();
+    expect(manager.responseHeaders.at(-1)?.[1]).toContain('Max-Age=3600;');
+    expect(visit.finish(true)).toBeUndefined();
+  });
+
+  it('moves the end of another session', async () => {
+    const id = await shop.made();
+
+    await shop.visit().manager.setExpire(clock.now() + 100, { sessionID: id });
+
+    expect(shop.visit(id).manager.expireTime).toBe(clock.now() + 100);
+  });
+});
+
+describe('what names another session and is refused', () => {
+  const past: [string, (manager: Manager, sessionID: string) => Promise<void>, string][] = [
+    [
+      'setExpire to the past',
+      (manager, sessionID) => manager.setExpire(clock.now(), { sessionID }),
+      'EXPIRE_PAST',
+    ],
+    ['setExpire to no moment', (manager, sessionID) => manager.setExpire(NaN, { sessionID }), 'EXPIRE_PAST'],
+    ['destroy with values of others', (manager, sessionID) => manager.destroy({ sessionID }), 'OTHER_APPS'],
+  ];
+
+  it.each(past)('rejects and does not throw, also when it is the current one: %s', async (_, use, code) => {
+    const { manager, visit } = shop.visit();
+    manager.store('forum').set('name', 'Anna');
+    await visit.finish(true);
+    const { sessionID } = manager;
+
+    for (const asking of [shop.visit().manager, shop.visit(sessionID).manager]) {
+      const refused = use(asking, sessionID);
+      await expect(refused).rejects.toMatchObject({ code });
+    }
+    expect(await shop.stored(sessionID)).toEqual({ forum: { name: '"Anna"' } });
+  });
+
+  it('setExpire rejects when there is no such session', async () => {
+    const { manager } = shop.visit();
+
+    for (const sessionID of [newSessionId(), 'no id']) {
+      const moving = manager.setExpire(clock.now() + 60, { sessionID });
+      await expect(moving).rejects.toMatchObject({ code: 'NO_SESSION' });
+    }
+  });
+});
+
+describe('destroy', () => {
+  it('ends the session with all its values, and clears the cookie', async () => {
+    const id = await shop.made({ a: 1 });
+    const { manager, store, visit } = shop.visit(id);
+
+    manager.destroy();
+    expect([manager.created, store.size, manager.error]).toEqual([true, 0, undefined]);
+    await visit.finish(true);
+
+    expect(await shop.stored(id)).toBeUndefined();
+    expect(manager.responseHeaders.at(-1)?.[1]).toMatch(/^shop=; .*Max-Age=0/);
+  });
+
+  it('warns when other applications hold values, also values of this very request', async () => {
+    const { manager } = shop.visit(await shop.made({ a: 1 }));
+    manager.store('forum').set('name', 'Anna');
+
+    expect(() => {
+      manager.destroy();
+    }).toThrow(SessionWarning);
+    expect(() => {
+      manager.destroy();
+    }).toThrow('Other applications hold values in this session: forum.');
+
+    manager.store('forum').empty();
+    manager.destroy();
+    expect(manager.created).toBe(true);
+  });
+
+  it('does it all the same with ignoreWarning', async () => {
+    const id = await shop.made();
+    const { manager, visit } = shop.visit(id);
+    manager.store('forum').set('name', 'Anna');
+
+    manager.destroy({ ignoreWarning: true });
+    await visit.finish(true);
+
+    expect(await shop.stored(id)).toBeUndefined();
+  });
+
+  it('by the id of the current session ends it at once', async () => {
+    const id = await shop.made({ a: 1 });
+    const { manager, store } = shop.visit(id);
+    expect(store.get('a')).toBe(1);
+
+    await manager.destroy({ sessionID: id });
+
+    expect(await shop.stored(id)).toBeUndefined();
+    expect([manager.created, store.size]).toEqual([true, 0]);
+  });
+
+  it('of a session that is not there does nothing', async () => {
+    const { manager } = shop.visit();
+
+    await manager.destroy({ sessionID: newSessionId() });
+    await manager.destroy({ sessionID: 'no id' });
+
+    expect(manager.responseHeaders).toEqual([]);
+  });
+});
+
+describe('cleanup', () => {
+  it('removes what has ended between two moments, both included', async () => {
+    const own = site();
+    const start = own.clock.now();
+    const ids: string[] = [];
+    for (const length of [10, 20, 30, 40]) {
+      const { manager, visit } = own.visit();
+      manager.create({ expire: length });
+      ids.push(manager.sessionID);
+      await visit.finish(true);
+    }
+    const left = async () =>
+      (await Promise.all(ids.map((id) => own.stored(id)))).map((one) => one !== undefined);
+    const { manager } = own.visit();
+    own.clock.advance(35);
+
+    expect(await manager.cleanup({ min: start + 20, max: start + 20 })).toBe(1);
+    expect(await left()).toEqual([true, false, true, true]);
+    expect(await manager.cleanup()).toBe(2);
+    expect(await left()).toEqual([false, false, false, true]);
+    expect(await manager.cleanup()).toBe(0);
+  });
+
+  it('warns of a moment in the future, and does it all the same when told so', async () => {
+    const own = site();
+    const id = await own.made();
+    const { manager } = own.visit();
+    const max = own.clock.now() + 10_000;
+
+    await expect(manager.cleanup({ max })).rejects.toMatchObject({ code: 'CLEANUP_FUTURE' });
+    expect(await own.stored(id)).toBeDefined();
+    expect(await manager.cleanup({ max, ignoreWarning: true })).toBe(1);
+    expect(await own.stored(id)).toBeUndefined();
+  });
+});
+
+describe('the cookie by hand', () => {
+  it('is there to be sent as soon as it is decided', () => {
+    const { manager } = shop.visit();
+
+    const header = manager.setCookie({ sendCookieHeaders: false });
+
+    expect(header[1]).toContain(manager.sessionID);
+    expect(manager.responseHeaders).toEqual([header]);
+  });
+
+  it('is forgotten by the browser while the session stays', async () => {
+    const id = await shop.made({ a: 1 });
+    const { manager, store, visit } = shop.visit(id);
+
+    const header = manager.deleteCookie();
+
+    expect(header[1]).toMatch(/^shop=; /);
+    expect(store.get('a')).toBe(1);
+    await visit.finish(true);
+    expect(await shop.stored(id)).toEqual({ shop: { a: '1' } });
+  });
+
+  it('is read as it came, valid or not', () => {
+    expect(shop.visit('no id').manager.cookieSessionID('none')).toBe('no id');
+    expect(shop.visit('').manager.cookieSessionID('none')).toBe('');
+  });
+
+  it('has another name over https', () => {
+    const { manager } = shop.visit(undefined, { 'tsgi.url_scheme': 'https' });
+
+    expect(manager.key).toBe('__Host-shop');
+  });
+});

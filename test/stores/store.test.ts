@@ -1,0 +1,321 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SqliteDatabase } from '../../src/database/sqlite.js';
+import type { Value } from '../../src/stores/codec.js';
+import type { Driver } from '../../src/stores/driver.js';
+import { MemoryDriver } from '../../src/stores/memory.js';
+import { SqliteDriver } from '../../src/stores/sqlite.js';
+import { naughtyStrings } from '../support/naughty-strings.js';
+import { temporaryFolder } from '../support/processes.js';
+import { type Site, site, siteOn } from '../support/visits.js';
+
+describe('Store', () => {
+  it('is a map of this application’s values', async () => {
+    const shop = site();
+    const { store } = shop.visit(await shop.made({ cart: ['tea'], total: 3 }));
+
+    expect(store.app).toBe('shop');
+    expect(store.size).toBe(2);
+    expect(store.keys()).toEqual(['cart', 'total']);
+    expect(store.values()).toEqual([['tea'], 3]);
+    expect(store.items()).toEqual([
+      ['cart', ['tea']],
+      ['total', 3],
+    ]);
+    expect([...store]).toEqual(store.items());
+    expect([store.get('total'), store.has('total')]).toEqual([3, true]);
+    expect([store.get('none'), store.has('none')]).toEqual([undefined, false]);
+  });
+
+  it('is empty without a session, and makes none by being read', () => {
+    const shop = site();
+    const { store, visit } = shop.visit();
+
+    expect([store.size, store.keys(), store.values(), store.items(), [...store]]).toEqual([
+      0,
+      [],
+      [],
+      [],
+      [],
+    ]);
+    expect([store.get('a'), store.has('a'), store.delete('a')]).toEqual([undefined, false, false]);
+    store.empty();
+
+    expect(visit.finish(true)).toBeUndefined();
+  });
+
+  it('keeps a copy: later changes of what was set are not taken over', () => {
+    const { store } = site().visit();
+    const list = ['tea'];
+
+    store.set('cart', list);
+    list.push('coffee');
+
+    expect(store.get('cart')).toEqual(['tea']);
+    expect(() => (store.get('cart') as string[]).push('milk')).toThrow(TypeError);
+  });
+
+  it('is one for each application, and they do not see each other', async () => {
+    const shop = site();
+    const { visit, manager, store } = shop.visit();
+    store.set('name', 'shop');
+
+    expect(manager.store('forum').get('name')).toBeUndefined();
+    manager.store('forum').set('name', 'forum');
+    manager.store('shop').set('cart', 'tea');
+    await visit.finish(true);
+
+    expect(manager.store('shop')).toBe(manager.store('shop'));
+    expect(await shop.stored(manager.sessionID)).toEqual({
+      shop: { name: '"shop"', cart: '"tea"' },
+      forum: { name: '"forum"' },
+    });
+  });
+
+  it('forgets its values and no others when it is emptied', async () => {
+    const shop = site();
+    const id = await shop.made({ a: 1, b: 2 });
+    const before = shop.visit(id);
+    before.manager.store('forum').set('name', 'Anna');
+    await before.visit.finish(true);
+
+    const { visit, store } = shop.visit(id);
+    store.empty();
+    store.set('c', 3);
+    await visit.finish(true);
+
+    expect(await shop.stored(id)).toEqual({ shop: { c: '3' }, forum: { name: '"Anna"' } });
+  });
+
+  it('answers what an update makes of the value as this request sees it', async () => {
+    const shop = site();
+    const { store } = shop.visit(await shop.made({ list: [1] }));
+
+    expect(store.update('list', (list) => [...(list as number[]), 2])).toEqual([1, 2]);
+    expect(store.update('list', (list) => [...(list as number[]), 3])).toEqual([1, 2, 3]);
+    expect(store.update('new', (value) => value ?? 'first')).toBe('first');
+    expect(store.update('list', () => undefined)).toBeUndefined();
+    expect(store.has('list')).toBe(false);
+  });
+
+  it('increments from 0, by 1 or by what is asked', () => {
+    const { store } = site().visit();
+
+    expect([store.increment('n'), store.increment('n', 5), store.increment('n', -0.5)]).toEqual([1, 6, 5.5]);
+  });
+
+  it.each<[Value]>([['text'], [null], [[1]], [true]])('does not increment %j', (value) => {
+    const { store } = site().visit();
+    store.set('n', value);
+
+    expect(() => store.increment('n')).toThrow(expect.objectContaining({ code: 'NOT_A_NUMBER' }));
+    expect(store.get('n')).toEqual(value);
+  });
+
+  it('fails the commit of an increment that meets no number by then, and loses nothing', async () => {
+    const shop = site();
+    const id = await shop.made({ n: 1 });
+    const [one, other] = [shop.visit(id), shop.visit(id)];
+    one.store.increment('n');
+    other.store.set('n', 'text');
+    await other.visit.finish(true);
+
+    await expect(one.visit.finish(true)).rejects.toMatchObject({ code: 'NOT_A_NUMBER' });
+
+    expect(await shop.stored(id)).toEqual({ shop: { n: '"text"' } });
+  });
+
+  it.each([NaN, Infinity])('does not increment by %p', (by) => {
+    const { store, visit } = site().visit();
+
+    expect(() => store.increment('n', by)).toThrow(expect.objectContaining({ code: 'NOT_STORABLE' }));
+
+    expect(store.has('n')).toBe(false);
+    expect(visit.cookies.waiting).toHaveLength(1); // the session was made, and is not asked for again
+  });
+
+  it('refuses a value that cannot be kept, and keeps the one before', async () => {
+    const shop = site();
+    const { store } = shop.visit(await shop.made({ a: 1 }));
+
+    expect(() => {
+      store.set('a', { born: new Date(0) } as unknown as Value);
+    }).toThrow('The value\'s part "born" is a Date');
+    expect(store.get('a')).toBe(1);
+  });
+
+  it.each([
+    ['half a character', 'a\ud800'],
+    ['the other half', '\udfffb'],
+    ['a number', 7 as unknown as string],
+    ['nothing', undefined as unknown as string],
+  ])('refuses %s as a key', async (_, key) => {
+    const { store } = site().visit();
+    const badKey = expect.objectContaining({ code: 'BAD_KEY' });
+
+    expect(() => {
+      store.set(key, 1);
+    }).toThrow(badKey);
+    expect(() => store.update(key, () => 1)).toThrow(badKey);
+    expect(() => store.increment(key)).toThrow(badKey);
+    await expect(store.compareAndSet(key, undefined, 1)).rejects.toEqual(badKey);
+    expect([store.get(key), store.has(key), store.delete(key)]).toEqual([undefined, false, false]);
+  });
+
+  it.each(['', ' ', 'a b', 'a/b', 'ä', 'a\n', 'a\0', 'x'.repeat(256), 5 as unknown as string])(
+    'refuses %j as the name of an application',
+    (app) => {
+      expect(() => site().visit().manager.store(app)).toThrow(expect.objectContaining({ code: 'BAD_APP' }));
+    },
+  );
+
+  it.each(['a', 'A', '0', 'a.b', '-', '_', '__proto__', 'constructor', 'x'.repeat(255)])(
+    'takes %s for a name like others',
+    async (app) => {
+      const shop = site();
+      const { visit, manager } = shop.visit();
+
+      manager.store(app).set('a', 1);
+      await visit.finish(true);
+
+      expect(shop.visit(manager.sessionID).manager.store(app).get('a')).toBe(1);
+    },
+  );
+});
+
+describe('compareAndSet', () => {
+  it('sets the value when the stored one is as expected, at once and for others to see', async () => {
+    const shop = site();
+    const id = await shop.made({ a: { list: [1] } });
+    const { store, manager } = shop.visit(id);
+
+    expect(await store.compareAndSet('a', { list: [1] }, 'new')).toBe(true);
+
+    expect(store.get('a')).toBe('new');
+    expect(manager.outcome).toBe('committed');
+    expect(await shop.stored(id)).toEqual({ shop: { a: '"new"' } });
+  });
+
+  it.each<[string, Value | undefined]>([
+    ['another value', 2],
+    ['a value of another type', '1'],
+    ['nothing', undefined],
+  ])('does not set it when %s is expected', async (_, expected) => {
+    const shop = site();
+    const id = await shop.made({ a: 1 });
+    const { store } = shop.visit(id);
+
+    expect(await store.compareAndSet('a', expected, 'new')).toBe(false);
+
+    expect(store.get('a')).toBe(1);
+    expect(await shop.stored(id)).toEqual({ shop: { a: '1' } });
+  });
+
+  it('sets a key that is absent when that is expected, for one of many at once', async () => {
+    const shop = site();
+    const id = await shop.made();
+    const rivals = Array.from({ length: 10 }, () => shop.visit(id));
+
+    const won = await Promise.all(rivals.map(({ store }, i) => store.compareAndSet('leader', undefined, i)));
+
+    expect(won.filter(Boolean)).toHaveLength(1);
+    expect(await shop.stored(id)).toEqual({ shop: { leader: String(won.indexOf(true)) } });
+  });
+
+  it('makes the session, and is kept when the request fails, while the rest is dropped', async () => {
+    const shop = site();
+    const { visit, manager, store } = shop.visit();
+
+    expect(await store.compareAndSet('a', undefined, 1)).toBe(true);
+    store.set('b', 2);
+    await visit.finish(false);
+
+    expect(await shop.stored(manager.sessionID)).toEqual({ shop: { a: '1' } });
+    expect(manager.responseHeaders).toHaveLength(1);
+  });
+
+  it('compares with what is stored, not with what this request has set meanwhile', async () => {
+    const shop = site();
+    const { store } = shop.visit(await shop.made({ a: 1 }));
+    store.set('a', 2);
+
+    expect(await store.compareAndSet('a', 2, 3)).toBe(false);
+    expect(await store.compareAndSet('a', 1, 3)).toBe(true);
+    expect(store.get('a')).toBe(2);
+  });
+
+  it('answers false when the session was ended elsewhere', async () => {
+    const shop = site();
+    const id = await shop.made({ a: 1 });
+    const { store, manager } = shop.visit(id);
+    expect(store.get('a')).toBe(1);
+    await shop.visit().manager.destroy({ sessionID: id, ignoreWarning: true });
+
+    expect(await store.compareAndSet('a', 1, 2)).toBe(false);
+    expect(manager.outcome).toBe('dropped');
+  });
+
+  it('rejects when the value or what is expected cannot be kept', async () => {
+    const { store } = site().visit();
+    const date = new Date() as unknown as Value;
+
+    await expect(store.compareAndSet('a', undefined, date)).rejects.toMatchObject({ code: 'NOT_STORABLE' });
+    await expect(store.compareAndSet('a', date, 1)).rejects.toMatchObject({ code: 'NOT_STORABLE' });
+  });
+});
+
+describe('naughty strings', () => {
+  const folder = temporaryFolder();
+  let database: SqliteDatabase;
+
+  beforeAll(async () => {
+    database = await SqliteDatabase.open({ database: folder.file('naughty.db'), autoCreate: true });
+    await SqliteDriver.of(database, 'naughty').createEnvironment();
+  });
+
+  afterAll(async () => {
+    await database.close();
+    folder.remove();
+  });
+
+  it.each<[string, () => Site<Driver>]>([
+    ['memory', () => siteOn(new MemoryDriver())],
+    ['SQLite', () => siteOn(SqliteDriver.of(database, 'naughty'))],
+  ])('come back exactly as keys and as values, from %s', async (_, open) => {
+    const shop = open();
+    const { visit, manager, store } = shop.visit();
+    for (const text of naughtyStrings) store.set(text, { [text]: text });
+    await visit.finish(true);
+
+    const { store: later } = shop.visit(manager.sessionID);
+
+    expect(later.size).toBe(new Set(naughtyStrings).size);
+    for (const text of naughtyStrings) {
+      expect(Object.entries(later.get(text) as Record<string, string>)).toEqual([[text, text]]);
+    }
+  });
+
+  it('are refused as names of applications, or are ordinary ones', async () => {
+    const shop = siteOn(SqliteDriver.of(database, 'naughty'));
+    const { visit, manager } = shop.visit();
+    const taken = naughtyStrings.filter((text) => /^[\w.-]{1,255}$/.test(text));
+    const refused = naughtyStrings.filter((text) => !taken.includes(text));
+
+    for (const text of taken) manager.store(text).set('name', text);
+    await visit.finish(true);
+
+    for (const text of refused) {
+      expect(() => manager.store(text)).toThrow(expect.objectContaining({ code: 'BAD_APP' }));
+    }
+    const later = shop.visit(manager.sessionID).manager;
+    for (const text of taken) expect(later.store(text).get('name')).toBe(text);
+  });
+
+  it('lead to no session as cookies, and to no error', () => {
+    const shop = siteOn(SqliteDriver.of(database, 'naughty'));
+
+    for (const text of naughtyStrings) {
+      const { manager, store } = shop.visit(text);
+      expect([manager.created, store.size]).toEqual([true, 0]);
+    }
+  });
+});

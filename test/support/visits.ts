@@ -1,0 +1,109 @@
+import { TestClock } from '../../src/testing/clock.js';
+import { jsonCodec } from '../../src/stores/codec.js';
+import { type CookieOptions, SessionCookie } from '../../src/stores/cookie.js';
+import type { Commit, CommitResult, Driver } from '../../src/stores/driver.js';
+import { Manager } from '../../src/stores/manager.js';
+import { MemoryDriver } from '../../src/stores/memory.js';
+import { keyOf, type SessionKey } from '../../src/stores/session-id.js';
+import type { Store } from '../../src/stores/store.js';
+import { Visit, type VisitSettings } from '../../src/stores/visit.js';
+import { request } from './failing.js';
+
+/** A memory whose commits and endings fail, or wait, when told. */
+export class TroubledDriver extends MemoryDriver {
+  /** Thrown by the next commit or ending. */
+  failure: Error | undefined;
+  readonly commits: Commit[] = [];
+  #gate: Promise<void> = Promise.resolve();
+
+  override async commit(commit: Commit): Promise<CommitResult> {
+    this.commits.push(commit);
+    await this.#trouble();
+    return super.commit(commit);
+  }
+
+  override async end(key: SessionKey): Promise<boolean> {
+    await this.#trouble();
+    return super.end(key);
+  }
+
+  /** Lets commits wait until what it answers is called. */
+  hold(): () => void {
+    let go: () => void = () => undefined;
+    this.#gate = new Promise((resolve) => (go = resolve));
+    return go;
+  }
+
+  async #trouble(): Promise<void> {
+    const { failure } = this;
+    this.failure = undefined;
+    await this.#gate;
+    if (failure !== undefined) throw failure;
+  }
+}
+
+export interface SiteOptions extends Partial<VisitSettings> {
+  cookieOptions?: CookieOptions;
+}
+
+/** One request in the hands of a test. */
+export interface OneVisit {
+  readonly visit: Visit;
+  readonly manager: Manager;
+  readonly store: Store;
+}
+
+/** What a session layer gives to its visits, and what opens them. */
+export interface Site<D extends Driver> {
+  readonly driver: D;
+  readonly clock: TestClock;
+  readonly settings: VisitSettings;
+  /** A request, with the session of that id in its cookie. */
+  visit(sessionID?: string, environ?: Readonly<Record<string, unknown>>): OneVisit;
+  /** A session with these values in its store, committed. Answers its id. */
+  made(values?: Readonly<Record<string, Parameters<Store['set']>[1]>>): Promise<string>;
+  /** What is stored in the session of that id, by application and key, as text. */
+  stored(sessionID: string): Promise<Record<string, Record<string, string>> | undefined>;
+}
+
+export function site(options: SiteOptions = {}): Site<TroubledDriver> {
+  return siteOn(new TroubledDriver(), options);
+}
+
+export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: SiteOptions = {}): Site<D> {
+  const clock = new TestClock();
+  const cookie = new SessionCookie('shop', cookieOptions);
+  const settings: VisitSettings = {
+    driver,
+    cookie,
+    codec: jsonCodec,
+    clock,
+    app: 'shop',
+    lifetime: 3600,
+    ...over,
+  };
+  const visit: Site<D>['visit'] = (sessionID, environ = {}) => {
+    const cookies = sessionID === undefined ? {} : { HTTP_COOKIE: `${cookie.key(false)}=${sessionID}` };
+    const made = new Visit(settings, request({ ...cookies, ...environ }).environ);
+    const manager = new Manager(made);
+    return { visit: made, manager, store: manager.store(settings.app) };
+  };
+  return {
+    driver,
+    clock,
+    settings,
+    visit,
+    async made(values = {}) {
+      const { visit: first, manager, store } = visit();
+      for (const [key, value] of Object.entries(values)) store.set(key, value);
+      const { sessionID } = manager;
+      await first.finish(true);
+      return sessionID;
+    },
+    async stored(sessionID) {
+      const found = await driver.load(keyOf(sessionID));
+      if (found === undefined) return undefined;
+      return Object.fromEntries([...found.values].map(([app, keys]) => [app, Object.fromEntries(keys)]));
+    },
+  };
+}
