@@ -2,6 +2,7 @@ import type { Application } from '../app/application.js';
 import type { Environ, ErrorStream } from '../app/environ.js';
 import { layer, type Layer, type LayerLife, type Resources } from '../app/layer.js';
 import { notOpen } from '../app/life.js';
+import { logFailure } from '../app/log.js';
 import { callShadowing, isPromise } from '../app/promise.js';
 import type { Reply } from '../app/reply.js';
 import type { Connection } from '../database/connection.js';
@@ -160,9 +161,8 @@ async function fail(visit: Visit, error: unknown): Promise<never> {
   try {
     await visit.finish(false);
   } catch (second) {
-    visit.environ['tsgi.errors'].write(
-      `session() could not end a session after the application failed: ${String(second)}\n`,
-    );
+    const where = 'session() could not end a session after the application failed';
+    logFailure(visit.environ['tsgi.errors'], where, second);
   }
   throw error;
 }
@@ -209,9 +209,9 @@ function startSweeper(
   resources: Resources,
 ): Sweeper | undefined {
   if (sweep === false || resources['tsgi.run_once'] === true) return undefined;
-  const errors = resources['tsgi.errors'] as ErrorStream | undefined;
+  const errors = resources['tsgi.errors'] as ErrorStream;
   const sweeper = new Sweeper(driver, clock, sweep, (error) => {
-    errors?.write(`session() could not remove ended sessions, and will try again: ${String(error)}\n`);
+    logFailure(errors, 'session() could not remove ended sessions, and will try again', error);
   });
   sweeper.start();
   return sweeper;

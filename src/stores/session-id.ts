@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from 'node:crypto';
+import { hash, randomFillSync } from 'node:crypto';
 
 declare const hashed: unique symbol;
 
@@ -21,7 +21,7 @@ export function isSessionId(text: string): boolean {
 }
 
 export function keyOf(sessionID: string): SessionKey {
-  return createHash('sha256').update(sessionID).digest('base64url') as SessionKey;
+  return hash('sha256', sessionID, 'base64url') as SessionKey;
 }
 
 const ID_BYTES = 32;

@@ -1,6 +1,7 @@
 import type { Application } from '../app/application.js';
 import type { Environ, ErrorStream } from '../app/environ.js';
 import { TsgiError } from '../app/errors.js';
+import { runFinished } from '../app/finished.js';
 import type { Resources } from '../app/layer.js';
 import { closeApplication, openApplication } from '../app/life.js';
 import type { Reply } from '../app/reply.js';
@@ -141,10 +142,10 @@ export class Client {
       reply = await this.#application(environ);
       for (const cookie of headersNamed(reply.headers, 'Set-Cookie')) this.cookies.receive(cookie, target);
       const content = await readBody(environ.REQUEST_METHOD, reply);
-      await finish(environ, reply, undefined);
+      await runFinished(environ['tsgi.finished'], environ, reply, undefined);
       return { reply, content };
     } catch (error) {
-      await finish(environ, reply, error);
+      await runFinished(environ['tsgi.finished'], environ, reply, error);
       throw error;
     }
   }
@@ -160,18 +161,6 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 async function* inputOf(content: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   if (Symbol.asyncIterator in content) yield* content;
   else if (content.length > 0) yield content;
-}
-
-/** Runs the callbacks, the last one first. Each is taken off the list before, so that none runs twice. */
-async function finish(environ: Environ, reply: Reply | undefined, error: unknown): Promise<void> {
-  const { 'tsgi.finished': finished, 'tsgi.errors': errors } = environ;
-  for (let callback = finished.pop(); callback !== undefined; callback = finished.pop()) {
-    try {
-      await callback(environ, reply, error);
-    } catch (failure) {
-      errors.write(`A callback of tsgi.finished failed: ${String(failure)}\n`);
-    }
-  }
 }
 
 function notARedirect({ status }: Answer): TsgiError {

@@ -38,7 +38,7 @@ export interface DriverCase {
  * its own. Cases may run at once.
  *
  * ```ts
- * for (const { name, run } of driverSuite(() => ({ open: () => new MemoryDriver() }))) it(name, run);
+ * for (const { name, run } of driverSuite(() => ({ open: () => new MyDriver() }))) it(name, run);
  * ```
  *
  * `powers` are those that the driver is to have; the cases of the others are in the list as skipped, so that the runner

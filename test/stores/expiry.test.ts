@@ -82,6 +82,7 @@ describe('judge', () => {
 describe('moved', () => {
   it('keeps what is not named', () => {
     expect(moved(MADE, {})).toEqual(MADE);
+    expect(moved({ ...MADE, accessed: 0 }, {})).toEqual({ ...MADE, accessed: 0 });
     expect(moved(MADE, { accessed: 1010 })).toEqual({ ...MADE, accessed: 1010 });
     expect(moved(MADE, { expireTime: 2000 })).toEqual({ ...MADE, expireTime: 2000 });
   });

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
+import { text } from '../../src/app/reply.js';
 import { SqliteDatabase } from '../../src/database/sqlite.js';
+import { environment } from '../../src/middleware/environment.js';
 import { SqliteDriver } from '../../src/stores/sqlite.js';
 import { type SessionKey } from '../../src/stores/session-id.js';
+import { naughtyStrings } from '../support/naughty-strings.js';
 import { start, temporaryFolder } from '../support/processes.js';
 
 const KEY = 'k'.repeat(43) as SessionKey;
@@ -215,6 +218,42 @@ describe('the tables of an environment', () => {
     await fill(one);
     expect((await one.load(KEY))?.values).toEqual(VALUES);
   });
+
+  it('are made under every name that an environment may have, and naughty strings are refused as names', async () => {
+    const application = () => text('hello');
+    let made = 0;
+
+    for (const name of naughtyStrings) {
+      const make = () => environment(application, { name, storage: 'memory' });
+      if (!/^(?!sqlite_|tsgi)[a-z]\w{0,63}$/i.test(name)) {
+        expect(make).toThrow(expect.objectContaining({ code: 'BAD_NAME' }));
+        continue;
+      }
+      expect(make).not.toThrow();
+      const database = await SqliteDatabase.open({ database: ':memory:' });
+      const one = SqliteDriver.of(database, name);
+      await one.createEnvironment();
+      await fill(one);
+      expect((await one.load(KEY))?.values).toEqual(VALUES);
+      await one.removeEnvironment();
+      await database.close();
+      made += 1;
+    }
+
+    if (naughtyStrings.length > 0) expect(made).toBeGreaterThan(10);
+  });
+
+  it.each(['select', 'table', 'index', 'where', 'null', 'order', 'x', 'a'.repeat(64)])(
+    'are made for an environment called %s',
+    async (name) => {
+      const one = await driver(name);
+      await one.createEnvironment();
+      await fill(one);
+
+      expect((await one.load(KEY))?.values).toEqual(VALUES);
+      expect(await one.completeEnvironment()).toBe(true);
+    },
+  );
 
   it('are made by several processes at once, with the file itself', async () => {
     const programs = [1, 2, 3].map(() => start('test/support/database-program.ts', 'create', file));

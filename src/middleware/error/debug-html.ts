@@ -3,7 +3,7 @@ import { documentOf, reasonOf, statusLine } from './page.js';
 import { groupsOf, type Insight, type Variable } from './insight.js';
 import type { Frame, SourceLine } from './stack.js';
 import type { Thrown } from './thrown.js';
-import { oneLine, visible } from './visible.js';
+import { oneLine, visible } from '../../app/visible.js';
 
 /** The development page as HTML, without script. */
 export function debugHtml(insight: Insight): string {

@@ -5,7 +5,7 @@ import { reasonOf, statusLine } from './page.js';
 import { groupsOf, type Insight } from './insight.js';
 import { frameText, type SourceLine } from './stack.js';
 import type { Thrown } from './thrown.js';
-import { oneLine, visible } from './visible.js';
+import { oneLine, visible } from '../../app/visible.js';
 
 /** The development page. */
 export function debugPage(insight: Insight, format: Format): string {

@@ -3,7 +3,7 @@ import { attempt } from './attempt.js';
 import { maskText } from './mask.js';
 import { frameText } from './stack.js';
 import type { Thrown } from './thrown.js';
-import { clip, oneLine } from './visible.js';
+import { clip, oneLine } from '../../app/visible.js';
 
 /**
  * Writes one block to `tsgi.errors`: a first line that starts with `error <reference>:`, what follows indented, so that

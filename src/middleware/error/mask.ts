@@ -1,5 +1,5 @@
 import { attempt } from './attempt.js';
-import { clip } from './visible.js';
+import { clip } from '../../app/visible.js';
 
 /** Stands where a secret stood. */
 const MASK = '[masked]';

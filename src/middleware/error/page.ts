@@ -5,7 +5,7 @@ import type { Reply } from '../../app/reply.js';
 import type { Format } from './accept.js';
 import { attempt } from './attempt.js';
 import { STYLE } from './style.js';
-import { visible } from './visible.js';
+import { visible } from '../../app/visible.js';
 
 /** What everyone may know of an error. */
 export interface Problem {

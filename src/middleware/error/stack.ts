@@ -3,7 +3,7 @@ import { extname, isAbsolute, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { attempt } from './attempt.js';
 import { maskLiterals } from './mask.js';
-import { clip } from './visible.js';
+import { clip } from '../../app/visible.js';
 
 /** One call on a stack. */
 export interface Frame {

@@ -2,7 +2,7 @@ import { codeOfError, isError } from '../../app/errors.js';
 import { attempt } from './attempt.js';
 import { maskText, typeName } from './mask.js';
 import { type Frame, framesOf } from './stack.js';
-import { clip } from './visible.js';
+import { clip } from '../../app/visible.js';
 
 /** What can be told of a thrown value, secrets masked. Reading it again cannot fail. */
 export interface Thrown {

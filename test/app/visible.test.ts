@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { clip, oneLine, visible } from '../../../src/middleware/error/visible.js';
+import { clip, oneLine, visible } from '../../src/app/visible.js';
 
 describe('oneLine', () => {
   it.each([

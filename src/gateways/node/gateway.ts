@@ -1,0 +1,72 @@
+import cluster from 'node:cluster';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Application } from '../../app/application.js';
+import type { ErrorStream } from '../../app/environ.js';
+import { closeApplication, openApplication } from '../../app/life.js';
+import { environOf, type Host } from './environ.js';
+import { answer, type Exchanges, refuse } from './exchange.js';
+
+export interface GatewayOptions {
+  /** Where log lines go: `tsgi.errors`. Default `process.stderr`. */
+  errors?: ErrorStream;
+  /** Whether other processes serve the same application: `tsgi.multiprocess`. Default: true in a worker of node:cluster. */
+  multiprocess?: boolean;
+}
+
+/** An application behind node:http: its life, and its exchanges that are under way. */
+export class Gateway implements Host, Exchanges {
+  readonly errors: ErrorStream;
+  readonly multiprocess: boolean;
+  /** Set when connections are to end with their next reply. */
+  closing = false;
+  readonly #application: Application;
+  #running = 0;
+  #rested: (() => void) | undefined;
+
+  constructor(
+    application: Application,
+    { errors = process.stderr, multiprocess = cluster.isWorker }: GatewayOptions,
+  ) {
+    this.errors = errors;
+    this.multiprocess = multiprocess;
+    this.#application = application;
+  }
+
+  open(): Promise<void> {
+    return openApplication(this.#application, {
+      'tsgi.errors': this.errors,
+      'tsgi.multiprocess': this.multiprocess,
+      'tsgi.run_once': false,
+    });
+  }
+
+  close(): Promise<void> {
+    return closeApplication(this.#application);
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    let environ;
+    try {
+      environ = environOf(request, this);
+    } catch (error) {
+      refuse(response, error);
+      return;
+    }
+    answer(this.#application, environ, response, this);
+  }
+
+  track(exchange: Promise<void>): void {
+    this.#running += 1;
+    void exchange.then(this.#leave);
+  }
+
+  /** Resolves when no exchange is under way. */
+  async rest(): Promise<void> {
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#rested = resolve));
+  }
+
+  readonly #leave = () => {
+    this.#running -= 1;
+    if (this.#running === 0) this.#rested?.();
+  };
+}
