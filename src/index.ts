@@ -11,6 +11,8 @@ export {
   type LayerLife,
   layersOf,
   type MakeLayer,
+  type Needs,
+  type Outer,
   type Resources,
 } from './app/layer.js';
 export { closeApplication, openApplication } from './app/life.js';
@@ -31,6 +33,7 @@ export { fromWsgi, type StartResponse, type WsgiApplication, type WsgiBody } fro
 export type { Connection, Participant } from './database/connection.js';
 export { DatabaseError } from './database/errors.js';
 export type { Durability, SqliteDatabase, SqliteOptions } from './database/sqlite.js';
+export type { SqliteHandle, SqliteStatement } from './database/sqlite-handle.js';
 export type {
   SqliteConnection,
   SqliteCursor,
@@ -46,6 +49,7 @@ export {
   type Storage,
 } from './middleware/environment.js';
 export { error } from './middleware/error.js';
+export type { Format } from './middleware/error/accept.js';
 export type { ErrorInfo, ErrorOptions, ReportHook } from './middleware/error/options.js';
 export { type Field, Form, type FormLimits, type TextField, Upload } from './middleware/cgi/form.js';
 export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';

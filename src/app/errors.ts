@@ -14,6 +14,8 @@ export interface TsgiErrorOptions {
  * and a sentence that says what was found, what was expected and what to do. No message holds a secret or a session id.
  */
 export class TsgiError extends Error {
+  /** Tells errors of this toolkit from others, whichever copy of it made them. */
+  readonly isTsgiError = true;
   readonly code: string;
   readonly status: number;
   readonly headers: readonly Header[];
@@ -53,7 +55,12 @@ export function statusOfError(thrown: unknown): number {
 
 /** The headers a thrown value asks for: Retry-After of a 503. */
 export function headersOfError(thrown: unknown): readonly Header[] {
-  return thrown instanceof TsgiError ? thrown.headers : [];
+  return isTsgiError(thrown) ? thrown.headers : [];
+}
+
+/** Whether it is an error of this toolkit, also of another copy of it in the same program. */
+export function isTsgiError(thrown: unknown): thrown is TsgiError {
+  return property(thrown, 'isTsgiError') === true;
 }
 
 /** A property of anything, without falling over a getter that throws. */

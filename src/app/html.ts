@@ -1,9 +1,10 @@
 import { TsgiError } from './errors.js';
 
-/** Text that is already HTML: made by `html`, never from plain text by itself. */
+/** Text that is HTML already, which `html` puts in as it is. */
 export class Html {
   readonly #markup: string;
 
+  /** For markup that you trust, such as a style sheet of your own. What came from outside goes through `html`. */
   constructor(markup: string) {
     this.#markup = markup;
   }

@@ -21,7 +21,10 @@ export class SqliteConnection implements Connection {
     this.#database = database;
   }
 
-  /** The real better-sqlite3 database of this process, for query builders such as Kysely and Drizzle. */
+  /**
+   * The real better-sqlite3 database of this process, for query builders. Where one asks for the types of that package,
+   * say `handle as unknown as BetterSqlite3.Database`.
+   */
   get handle(): SqliteHandle {
     this.#used = true;
     return this.#database.handle;

@@ -3,6 +3,7 @@ export interface SqliteStatement {
   readonly reader: boolean;
   all(...params: readonly unknown[]): unknown[];
   get(...params: readonly unknown[]): unknown;
+  iterate(...params: readonly unknown[]): IterableIterator<unknown>;
   run(...params: readonly unknown[]): { changes: number; lastInsertRowid: number | bigint };
   raw(toggle?: boolean): this;
   pluck(toggle?: boolean): this;

@@ -146,7 +146,7 @@ function problemOf({ thrown, chain, status, reference }: Failure): Problem {
 }
 
 function isExposed(thrown: unknown): boolean {
-  return thrown instanceof TsgiError || (thrown as { expose?: unknown }).expose === true;
+  return isTsgiError(thrown) || (thrown as { expose?: unknown }).expose === true;
 }
 
 function pageFor(failure: Failure, problem: Problem, environ: Environ, desk: Desk): Reply {

@@ -4,4 +4,4 @@ export { TestClock } from './clock.js';
 export type { Cookie, CookieJar } from './cookie-jar.js';
 export { type DriverCase, type DriverStorage, driverSuite } from './driver-suite.js';
 export type { RequestHeaders } from './environ.js';
-export type { Fields, RequestBody, RequestOptions, Upload } from './request.js';
+export type { FieldsToSend, RequestBody, RequestOptions, FileToSend } from './request.js';

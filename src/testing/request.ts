@@ -10,10 +10,10 @@ export interface RequestOptions extends RequestBody {
 }
 
 /** Form fields by name; a name with several values has a list. */
-export type Fields<V> = Readonly<Record<string, V | readonly V[]>>;
+export type FieldsToSend<V> = Readonly<Record<string, V | readonly V[]>>;
 
 /** A file in a form. */
-export interface Upload {
+export interface FileToSend {
   filename: string;
   /** Default `application/octet-stream`. */
   type?: string;
@@ -22,10 +22,10 @@ export interface Upload {
 
 /** What a request carries: nothing, or one of these. */
 export interface RequestBody {
-  /** Fields, as a form sends them: `application/x-www-form-urlencoded`. */
-  form?: Fields<string>;
-  /** Fields and files, as a form with uploads sends them: `multipart/form-data`. */
-  multipart?: Fields<string | Upload>;
+  /** FieldsToSend, as a form sends them: `application/x-www-form-urlencoded`. */
+  form?: FieldsToSend<string>;
+  /** FieldsToSend and files, as a form with uploads sends them: `multipart/form-data`. */
+  multipart?: FieldsToSend<string | FileToSend>;
   /** Any JSON value: `application/json`. */
   json?: unknown;
   /** Bytes as they are, without a Content-Type. Pieces are sent one by one, without a Content-Length. */
@@ -58,12 +58,12 @@ export async function encodeBody({ form, multipart, json, body }: RequestBody): 
     : sized(body);
 }
 
-function encodeForm(form: Fields<string>): EncodedBody {
+function encodeForm(form: FieldsToSend<string>): EncodedBody {
   const encoded = new URLSearchParams(valuesOf(form));
   return sized(Buffer.from(encoded.toString()), 'application/x-www-form-urlencoded');
 }
 
-async function encodeMultipart(multipart: Fields<string | Upload>): Promise<EncodedBody> {
+async function encodeMultipart(multipart: FieldsToSend<string | FileToSend>): Promise<EncodedBody> {
   const data = new FormData();
   for (const [name, value] of valuesOf(multipart)) {
     if (typeof value === 'string') data.append(name, value);
@@ -73,7 +73,7 @@ async function encodeMultipart(multipart: Fields<string | Upload>): Promise<Enco
   return sized(new Uint8Array(await encoded.arrayBuffer()), encoded.headers.get('Content-Type') ?? '');
 }
 
-function valuesOf<V>(fields: Fields<V>): [name: string, value: V][] {
+function valuesOf<V>(fields: FieldsToSend<V>): [name: string, value: V][] {
   return Object.entries(fields).flatMap(([name, value]) =>
     [value].flat().map((one): [string, V] => [name, one as V]),
   );

@@ -284,9 +284,10 @@ describe('naughty strings', () => {
     const shop = open();
     const { visit, manager, store } = shop.visit();
     for (const text of naughtyStrings) store.set(text, { [text]: text });
+    const { sessionID } = manager;
     await visit.finish(true);
 
-    const { store: later } = shop.visit(manager.sessionID);
+    const { store: later } = shop.visit(sessionID);
 
     expect(later.size).toBe(new Set(naughtyStrings).size);
     for (const text of naughtyStrings) {
@@ -300,13 +301,14 @@ describe('naughty strings', () => {
     const taken = naughtyStrings.filter((text) => /^[\w.-]{1,255}$/.test(text));
     const refused = naughtyStrings.filter((text) => !taken.includes(text));
 
+    const { sessionID } = manager;
     for (const text of taken) manager.store(text).set('name', text);
     await visit.finish(true);
 
     for (const text of refused) {
       expect(() => manager.store(text)).toThrow(expect.objectContaining({ code: 'BAD_APP' }));
     }
-    const later = shop.visit(manager.sessionID).manager;
+    const later = shop.visit(sessionID).manager;
     for (const text of taken) expect(later.store(text).get('name')).toBe(text);
   });
 

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { headersOfError, statusOfError, TsgiError } from '../../app/errors.js';
+import { headersOfError, isTsgiError, statusOfError } from '../../app/errors.js';
 import { type Reply, text } from '../../app/reply.js';
 
 /**
@@ -10,7 +10,7 @@ import { type Reply, text } from '../../app/reply.js';
 export function failureReply(error: unknown): Reply {
   const code = statusOfError(error);
   const status = `${code} ${STATUS_CODES[code] ?? 'Error'}`;
-  const told = code < 500 && error instanceof TsgiError;
+  const told = code < 500 && isTsgiError(error);
   const sentence = told ? error.message : 'The server could not answer this request.';
   return text(`${status}\n\n${sentence}\n`, { status, headers: [...SAFE, ...headersOfError(error)] });
 }
