@@ -1,6 +1,8 @@
 import type { Application } from './application.js';
+import type { ErrorStream } from './environ.js';
 import { TsgiError } from './errors.js';
 import { type Description, descriptionOf, type Resources } from './layer.js';
+import { logFailure } from './log.js';
 
 /**
  * Opens an application, from the outermost layer inward, before its first request. Every host does this; a layer that
@@ -13,7 +15,11 @@ export async function openApplication(application: Application<never>, resources
   try {
     await enter(application, resources, opened);
   } catch (error) {
-    await leaveAll(opened.reverse()).catch(() => undefined); // what failed first is what the caller must see
+    await leaveAll(opened.reverse()).catch((second: unknown) => {
+      const errors = resources['tsgi.errors'] as ErrorStream | undefined;
+      if (errors !== undefined)
+        logFailure(errors, 'a layer could not be closed after another had not opened', second);
+    });
     throw error;
   }
 }
@@ -34,8 +40,10 @@ export function notOpen(): never {
 /** Where a layer stands in its life. `users` counts the places it was opened from. */
 interface Life {
   users: number;
-  resources: Resources;
-  given: Promise<Resources>;
+  readonly resources: Resources;
+  readonly given: Promise<Resources>;
+  /** Set once the last user has left. A layer that is opened again meanwhile waits for it. */
+  closing?: Promise<void>;
 }
 
 const lives = new WeakMap<Description, Life>();
@@ -54,19 +62,25 @@ async function enter(
 }
 
 async function openOnce(description: Description, resources: Resources): Promise<Resources> {
-  const life = lives.get(description) ?? start(description, resources);
+  let life = lives.get(description);
+  while (life?.closing !== undefined) {
+    await life.closing.catch(() => undefined); // whoever closes it hears of that
+    life = lives.get(description);
+  }
+  life ??= start(description, resources);
   checkSameResources(description, life.resources, resources);
   life.users += 1;
   try {
     return await life.given;
   } catch (error) {
-    release(description, life);
+    life.users -= 1;
+    if (life.users === 0) lives.delete(description);
     throw error;
   }
 }
 
 function start(description: Description, resources: Resources): Life {
-  const life = { users: 0, resources, given: giveKeys(description, resources) };
+  const life: Life = { users: 0, resources, given: giveKeys(description, resources) };
   lives.set(description, life);
   return life;
 }
@@ -80,10 +94,8 @@ async function giveKeys({ sets, life }: Description, resources: Resources): Prom
 async function leaveAll(descriptions: readonly Description[]): Promise<void> {
   const failures: unknown[] = [];
   for (const description of descriptions) {
-    const life = lives.get(description);
-    if (life === undefined || !release(description, life)) continue;
     try {
-      await description.life.close?.();
+      await leave(description);
     } catch (error) {
       failures.push(error);
     }
@@ -91,12 +103,13 @@ async function leaveAll(descriptions: readonly Description[]): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-/** Whether that was the last user. */
-function release(description: Description, life: Life): boolean {
+async function leave(description: Description): Promise<void> {
+  const life = lives.get(description);
+  if (life === undefined || life.closing !== undefined) return;
   life.users -= 1;
-  if (life.users > 0) return false;
-  lives.delete(description);
-  return true;
+  if (life.users > 0) return;
+  life.closing = life.given.then(() => description.life.close?.()).finally(() => lives.delete(description));
+  await life.closing;
 }
 
 function insideOut(application: Application<never>): Description[] {

@@ -8,9 +8,13 @@ import { visible } from './visible.js';
  * shown. Never throws, whatever was thrown and wherever the log goes.
  */
 export function logFailure(errors: ErrorStream, where: string, error: unknown): void {
+  logSentence(errors, `${where}: ${describeThrown(error)}`);
+}
+
+/** Writes what an administrator should know to the log, as one record. Never throws. */
+export function logSentence(errors: ErrorStream, sentence: string): void {
   try {
-    const record = visible(`${where}: ${describeThrown(error)}`).replaceAll('\n', '\n  ');
-    errors.write(`tsgi: ${record}\n`);
+    errors.write(`tsgi: ${visible(sentence).replaceAll('\n', '\n  ')}\n`);
   } catch {
     // a log that cannot be written is no reason to stop serving
   }

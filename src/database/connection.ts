@@ -18,6 +18,11 @@ export interface Connection {
    * Happens by itself at the end of a request that did not fail. With nothing to seal it does nothing.
    */
   commit(): Promise<void>;
+  /**
+   * Undoes a transaction that this request began by hand and left open; true when there was one. For the layers: it is
+   * never joined, and whoever meets it fails with TRANSACTION_OPEN.
+   */
+  undoOpenTransaction(): boolean;
   /** Drops what the participants have changed since the last `commit`. Happens by itself when the application throws. */
   rollback(): void;
 }

@@ -22,7 +22,8 @@ export class SqliteConnection implements Connection {
   }
 
   /**
-   * The real better-sqlite3 database of this process, for query builders. Where one asks for the types of that package,
+   * The real better-sqlite3 database of this process, for query builders. A transaction begun on it ends before the next
+   * `await`, since all requests share it; `transaction` sees to that. Where one asks for the types of that package,
    * say `handle as unknown as BetterSqlite3.Database`.
    */
   get handle(): SqliteHandle {
@@ -61,15 +62,17 @@ export class SqliteConnection implements Connection {
     if (!this.#participants.includes(participant)) this.#participants.push(participant);
   }
 
-  async commit(): Promise<void> {
-    await Promise.all((this.#participants ?? []).map((participant) => participant.save()));
+  commit(): Promise<void> {
+    const saves = (this.#participants ?? []).map((participant) => participant.save());
+    const saved = Promise.all(saves).then(() => undefined);
+    saved.catch(() => undefined); // the participants commit again at the end, so nobody has to wait for it here
+    return saved;
   }
 
   rollback(): void {
     for (const participant of this.#participants ?? []) participant.rollback();
   }
 
-  /** For the layer: undoes a transaction that the request began by hand and left open; true when there was one. */
   undoOpenTransaction(): boolean {
     return this.#used && undoOpenTransaction(this.#database.handle);
   }

@@ -68,7 +68,7 @@ export class SqliteDatabase {
     if (this.#users > 0) return;
     this.#closing = true;
     files.delete(this.file);
-    await this.#writes.idle();
+    await this.#writes.close();
     this.handle.close();
   }
 
@@ -198,7 +198,7 @@ async function connect(
   const handle = openHandle(file, verbose);
   try {
     await patiently(() => {
-      handle.pragma('journal_mode = WAL');
+      checkJournal(file, handle.pragma('journal_mode = WAL', { simple: true }));
       handle.pragma(`synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`);
       handle.exec('BEGIN IMMEDIATE; ROLLBACK');
     });
@@ -207,6 +207,15 @@ async function connect(
     handle.close();
     throw databaseError(error, file);
   }
+}
+
+/** Where the file system has no shared memory, SQLite keeps another mode and says so only here. */
+function checkJournal(file: string, mode: unknown): void {
+  if (mode === 'wal' || file === MEMORY) return;
+  throw new DatabaseError(
+    'NO_WAL',
+    `${file} cannot be used in WAL mode, which this file system may not allow. Keep it on a local disk.`,
+  );
 }
 
 function openHandle(file: string, verbose: SqliteOptions['verbose']): SqliteHandle {

@@ -26,6 +26,7 @@ export class WriteQueue {
   readonly #waiting: Write[] = [];
   #scheduled = false;
   #running = false;
+  #closed = false;
   #whenIdle: (() => void)[] = [];
 
   constructor(handle: SqliteHandle, file: string) {
@@ -39,8 +40,8 @@ export class WriteQueue {
 
   /** See `SqliteDatabase.write` and `.transaction`. */
   add<T>(run: () => T, alone: boolean): Promise<T> {
-    const problem = this.#problem();
-    if (problem !== undefined) return Promise.reject(problem);
+    if (this.#running) return Promise.reject(nestedTransaction());
+    if (this.#closed) return Promise.reject(closed(this.#file));
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ run, alone, since: performance.now(), resolve, reject });
       if (this.#scheduled) return;
@@ -49,27 +50,18 @@ export class WriteQueue {
     });
   }
 
-  /** Resolves when no write is waiting. */
-  async idle(): Promise<void> {
-    if (this.#scheduled) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+  /** Resolves when no write is waiting. Later ones are refused. */
+  async close(): Promise<void> {
+    while (this.#scheduled) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    this.#closed = true;
   }
 
-  /** Why nothing may be written now. A transaction left open by hand is undone, so that it is never joined. */
-  #problem(): DatabaseError | undefined {
-    if (this.#running) {
-      return new DatabaseError(
-        'NESTED_TRANSACTION',
-        'A write was asked for inside a transaction. End it first.',
-      );
-    }
-    return undoOpenTransaction(this.#handle) ? transactionOpen() : undefined;
-  }
-
+  /** A transaction that somebody began by hand is waited for as another process's is, and never joined. */
   readonly #flush = (): void => {
     let wait = 0;
     this.#running = true;
     try {
-      if (undoOpenTransaction(this.#handle)) throw transactionOpen();
+      if (this.#handle.inTransaction) throw transactionOpen();
       this.#begin.run();
       this.#runTogether(this.#take());
     } catch (error) {
@@ -93,7 +85,6 @@ export class WriteQueue {
       this.#commit.run();
       for (const answer of settle) answer();
     } catch (error) {
-      undoOpenTransaction(this.#handle);
       this.#lost(writes, error);
     }
   }
@@ -118,15 +109,16 @@ export class WriteQueue {
   #lost(writes: readonly Write[], error: unknown): void {
     if (writes.length === 1) writes[0]?.reject(databaseError(error, this.#file));
     else this.#waiting.unshift(...writes.map((write) => Object.assign(write, { alone: true })));
+    undoOpenTransaction(this.#handle);
   }
 
   /** No transaction could begin. Answers after how many milliseconds to try again. */
   #refuse(error: unknown): number {
-    const busy = codeOfError(error)?.startsWith('SQLITE_BUSY') ?? false;
-    const before = busy ? performance.now() - BUSY_LIMIT * 1000 : Infinity;
+    const before = isPassing(error) ? performance.now() - BUSY_LIMIT * 1000 : Infinity;
     const refused = this.#waiting.filter((write) => write.since <= before);
     this.#waiting.splice(0, refused.length); // in the order they came, so these are the first
     for (const write of refused) write.reject(databaseError(error, this.#file));
+    if (refused.length > 0) undoOpenTransaction(this.#handle); // nobody waits for it any longer
     return RETRY_MS * (0.5 + Math.random());
   }
 
@@ -167,4 +159,18 @@ function runAlone(write: Write): () => void {
   return () => {
     write.resolve(value as never);
   };
+}
+
+/** What another process, or another request, may be done with in a moment. */
+function isPassing(error: unknown): boolean {
+  const code = codeOfError(error) ?? '';
+  return code.startsWith('SQLITE_BUSY') || code === 'TRANSACTION_OPEN';
+}
+
+function nestedTransaction(): DatabaseError {
+  return new DatabaseError('NESTED_TRANSACTION', 'A write was asked for inside a transaction. End it first.');
+}
+
+function closed(file: string): DatabaseError {
+  return new DatabaseError('DATABASE_CLOSED', `${file} is closed. Write before the application closes.`);
 }

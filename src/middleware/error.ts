@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { types } from 'node:util';
 import type { Environ } from '../app/environ.js';
-import { headersOfError, statusOfError, TsgiError } from '../app/errors.js';
+import { headersOfError, isTsgiError, statusOfError, TsgiError } from '../app/errors.js';
 import { layer, type Layer, layersOf } from '../app/layer.js';
 import { isPromise } from '../app/promise.js';
 import type { Body, Reply } from '../app/reply.js';

@@ -2,7 +2,7 @@ import type { Application } from '../app/application.js';
 import type { Environ, ErrorStream } from '../app/environ.js';
 import { layer, type Layer, type LayerLife, type Resources } from '../app/layer.js';
 import { notOpen } from '../app/life.js';
-import { logFailure } from '../app/log.js';
+import { logFailure, logSentence } from '../app/log.js';
 import { callShadowing, isPromise } from '../app/promise.js';
 import type { Reply } from '../app/reply.js';
 import type { Connection } from '../database/connection.js';
@@ -50,9 +50,10 @@ export interface SessionOptions {
  * is durable the cookie is added and the reply goes on: nothing leaves before it is saved. When the application throws or
  * answers 5xx its changes are dropped, but an ended session stays ended. PythonWeb's `session.Session`.
  *
- * Inside another session layer of the same environment it shares manager, cookie and commit, and adds its own store.
+ * Inside another session layer of the same environment it shares session, cookie and commit, and adds its own store; what
+ * it says of `expire`, `commitOn`, `clock` and `sweep` is then the outer layer's to say.
  * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_SWEEP` or `BAD_COOKIE` when the layer is made; `NO_TABLES` or
- * `COOKIE_DIFFERS` when the application opens.
+ * `COOKIE_DIFFERS` or `CODEC_DIFFERS` when the application opens.
  */
 export const session: Layer<
   'session',
@@ -110,8 +111,10 @@ function makeSession(
     answer(environ) {
       const current = settings ?? notOpen();
       const outer = managerOf(environ);
-      if (outer?.driver === current.driver) {
-        return callShadowing(application, environ, { 'web.session.store': outer.store(app) });
+      if (outer?.driver === current.driver && !outer.closed) {
+        const manager = outer.forApp(app);
+        const keys = { 'web.session.manager': manager, 'web.session.store': manager.store(app) };
+        return callShadowing(application, environ, keys);
       }
       const visit = new Visit(current, environ, connectionOf(environ));
       const loading = visit.prepare();
@@ -122,7 +125,7 @@ function makeSession(
       settings = settingsFor(options, resources);
       const outer = resources['web.session.manager'] as VisitSettings | undefined;
       const shared = outer?.driver === settings.driver;
-      if (shared && !outer.cookie.equals(settings.cookie)) throw cookieDiffers(app);
+      if (shared) checkShared(app, outer, settings);
       await checkTables(settings.driver, options);
       if (!shared) sweeper = startSweeper(settings, options, resources);
       return { 'web.session.manager': settings };
@@ -142,7 +145,7 @@ function callWith(
   application: Application<Inside>,
   environ: Environ,
 ): Reply | Promise<Reply> {
-  const manager = new Manager(visit);
+  const manager = new Manager(visit, app);
   const store = manager.store(app);
   const { driver } = visit.settings;
   if (managerOf(environ) !== undefined) {
@@ -168,6 +171,7 @@ async function fail(visit: Visit, error: unknown): Promise<never> {
 }
 
 function dress(visit: Visit, reply: Reply, warn: (environ: Environ) => void): Reply {
+  if ((reply as Partial<Reply> | undefined)?.headers === undefined) return reply; // the error layer says what is wrong
   const withCookie = visit.cookies.applyTo(reply);
   if (withCookie === reply && !visit.looked) return reply;
   if (visit.cookies.sent.length > 0 && !visit.https) warn(visit.environ);
@@ -180,9 +184,10 @@ function plainHttpWarning(): (environ: Environ) => void {
   return (environ) => {
     if (said || isLoopback(environ.REMOTE_ADDR)) return;
     said = true;
-    environ['tsgi.errors'].write(
+    logSentence(
+      environ['tsgi.errors'],
       'session() has sent its cookie over plain http to another machine, where others may read it. ' +
-        'Serve https; behind a proxy that ends https, give cookie: { secure: true }.\n',
+        'Serve https; behind a proxy that ends https, give cookie: { secure: true }.',
     );
   };
 }
@@ -192,10 +197,10 @@ function isLoopback(address: string | undefined): boolean {
 }
 
 function settingsFor(options: SessionOptions, resources: Resources): VisitSettings {
-  const { app, expire = DAY, codec = jsonCodec, clock = systemClock } = options;
+  const { expire = DAY, codec = jsonCodec, clock = systemClock } = options;
   const name = resources['web.environment.name'] as string;
   const driver = resources['web.environment.driver'] as Driver;
-  return { driver, app, codec, clock, lifetime: expire, cookie: new SessionCookie(name, options.cookie) };
+  return { driver, codec, clock, lifetime: expire, cookie: new SessionCookie(name, options.cookie) };
 }
 
 async function checkTables(driver: Driver, { setupEnvironment = false }: SessionOptions): Promise<void> {
@@ -238,7 +243,7 @@ function checkOptions({ app, expire = DAY, sweep = MINUTE, cookie }: SessionOpti
   checkApp(app);
   checkLifetime(expire);
   new SessionCookie('checked', cookie); // its constructor refuses what no browser accepts
-  if (sweep === false || (typeof sweep === 'number' && sweep > 0)) return;
+  if (sweep === false || (Number.isFinite(sweep) && sweep > 0)) return;
   throw new SessionError('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);
 }
 
@@ -249,9 +254,14 @@ function noTables(): SessionError {
   );
 }
 
-function cookieDiffers(app: string): SessionError {
+function checkShared(app: string, outer: VisitSettings, inner: VisitSettings): void {
+  if (!outer.cookie.equals(inner.cookie)) throw differs('COOKIE_DIFFERS', app, 'cookie options');
+  if (outer.codec !== inner.codec) throw differs('CODEC_DIFFERS', app, 'a codec');
+}
+
+function differs(code: string, app: string, what: string): SessionError {
   return new SessionError(
-    'COOKIE_DIFFERS',
-    `The session() of '${app}' has other cookie options than the one around it, but shares its session. Give both the same.`,
+    code,
+    `The session() of '${app}' has ${what} other than the one around it, but shares its session. Give both the same.`,
   );
 }

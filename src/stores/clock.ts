@@ -16,9 +16,18 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now() / 1000,
   after(seconds, fn) {
-    const timer = setTimeout(fn, seconds * 1000).unref();
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      const step = Math.min(left, LONGEST_TIMER);
+      const next = left > step ? () => wait(left - step) : fn;
+      timer = setTimeout(next, step * 1000).unref();
+    };
+    wait(seconds);
     return () => {
       clearTimeout(timer);
     };
   },
 };
+
+/** Beyond it, in seconds, a timer of Node fires at once. */
+const LONGEST_TIMER = 2_147_483;

@@ -23,10 +23,14 @@ export const jsonCodec: Codec = {
   },
 };
 
+/** JSON and what reads it would run out of stack far beyond this. */
+const DEEPEST = 500;
+
 /** Refuses what JSON would change in silence: a Date becomes text, NaN null, an undefined property vanishes. */
 function checkParts(value: object, path: string, around: Set<object>): void {
   if (around.has(value)) throw notStorable(path, 'a cycle');
-  if (!Array.isArray(value) && !isPlain(value)) throw notStorable(path, `a ${value.constructor.name}`);
+  if (around.size === DEEPEST) throw notStorable('', `more than ${DEEPEST} levels deep`);
+  if (!Array.isArray(value) && !isPlain(value)) throw notStorable(path, `a ${nameOf(value)}`);
   around.add(value);
   for (const [key, part] of entriesOf(value)) {
     if (typeof part === 'object' && part !== null) checkParts(part, path + key, around);
@@ -46,6 +50,10 @@ function checkPlain(value: unknown, path: string): void {
 function entriesOf(value: object): [string, unknown][] {
   if (!Array.isArray(value)) return Object.entries(value).map(([key, part]) => [`.${key}`, part]);
   return Array.from(value as unknown[], (part, i) => [`[${i}]`, part]);
+}
+
+function nameOf({ constructor }: object): string {
+  return typeof constructor === 'function' ? constructor.name : 'object of its own kind';
 }
 
 function isPlain(value: object): boolean {

@@ -17,7 +17,7 @@ export interface CookieOptions {
   /** Keeps the cookie apart for each site that embeds this one (CHIPS). Default false. */
   partitioned?: boolean;
   /**
-   * When the browser forgets the cookie. Default: with the session's `expireTime`. `true`: when it is closed; `false`:
+   * When the browser forgets the cookie. Default: with the session's `expireTime`, or when it is closed if there is none. `true`: when it is closed; `false`:
    * never, which browsers and this toolkit cap at 400 days; a Date; or seconds from each Set-Cookie on.
    */
   expires?: boolean | Date | number;

@@ -42,11 +42,23 @@ export interface CleanupOptions {
  */
 export class Manager {
   readonly #visit: Visit;
+  readonly #app: string;
   readonly #stores = new Map<string, Store>();
 
-  /** Made by the session layer, one for each request. */
-  constructor(visit: Visit) {
+  /** Made by the session layer, one for each request and for each layer that shares it. */
+  constructor(visit: Visit, app: string) {
     this.#visit = visit;
+    this.#app = app;
+  }
+
+  /** The manager of the same session as another application has it: a session layer inside another one uses it. */
+  forApp(app: string): Manager {
+    return new Manager(this.#visit, app);
+  }
+
+  /** Whether the reply has been given, so that the session can be neither opened nor changed. */
+  get closed(): boolean {
+    return this.#visit.closed;
   }
 
   get driver(): Driver {
@@ -114,8 +126,8 @@ export class Manager {
    * Makes a session now. Most applications need not: the first change does.
    * @throws SessionError `SESSION_EXISTS` when the request has one; `BAD_EXPIRE`; `REPLY_SENT`.
    */
-  create({ sendCookieHeaders = true, expire = this.#visit.settings.lifetime }: CreateOptions = {}): void {
-    checkLifetime(expire);
+  create({ sendCookieHeaders = true, expire }: CreateOptions = {}): void {
+    if (expire !== undefined) checkLifetime(expire);
     if (this.#visit.look() !== undefined) {
       throw new SessionError(
         'SESSION_EXISTS',
@@ -127,16 +139,10 @@ export class Manager {
 
   /**
    * Reads a session again, or another one, and makes it the current one. True when it exists and is valid; the reason
-   * otherwise is in `error`. Without an id: the request's cookie.
+   * otherwise is in `error`. Without an id: the current session, else the request's cookie.
    * @throws SessionError `UNSAVED` when the current session has changes: save them, or roll back.
    */
-  async load(sessionID: string = this.cookieSessionID()): Promise<boolean> {
-    if (this.#visit.look()?.changed === true) {
-      throw new SessionError(
-        'UNSAVED',
-        'The current session has changes. Call save() or rollback() before load().',
-      );
-    }
+  async load(sessionID = this.#currentID() ?? this.#visit.cookieSessionID()): Promise<boolean> {
     await this.#visit.load(sessionID);
     return !this.#visit.created;
   }
@@ -192,7 +198,11 @@ export class Manager {
     this.#visit.end('expired');
   }
 
-  /** Commits what changed so far. Resolves when it is durable; a later throw does not drop it. Myghty's `save()`. */
+  /**
+   * Commits what changed so far. Resolves when it is durable; a later throw does not drop it. The cookie of a session made
+   * in this request leaves with the reply, so that a visitor whose request throws after this does not get it.
+   * Myghty's `save()`.
+   */
   save(): Promise<void> {
     return this.#visit.save();
   }
@@ -241,6 +251,11 @@ export class Manager {
   }
 
   async #setExpireOf(sessionID: string, expireTime: number): Promise<void> {
+    if (sessionID === this.#currentID()) {
+      this.setExpire(expireTime);
+      await this.#visit.save();
+      return;
+    }
     this.#checkFuture(expireTime);
     const now = this.#visit.settings.clock.now();
     const commit = { key: keyOf(sessionID), now, move: { expireTime }, changes: new Map() };
@@ -260,7 +275,7 @@ export class Manager {
   }
 
   #warnOfOthers(apps: readonly string[]): void {
-    const others = apps.filter((app) => app !== this.#visit.settings.app);
+    const others = apps.filter((app) => app !== this.#app);
     if (others.length === 0) return;
     throw new SessionWarning(
       'OTHER_APPS',

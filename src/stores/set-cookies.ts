@@ -1,12 +1,17 @@
 import { type Header, listOf, sameName } from '../app/headers.js';
 import { type Reply, withHeader } from '../app/reply.js';
+import type { SessionKey } from './session-id.js';
 
 /** A Set-Cookie line that waits for the reply. */
 interface Waiting {
   readonly header: Header;
   /** False: the application adds it to the reply by hand, or nobody does. */
   readonly send: boolean;
+  /** What it belongs to: a session, or the end of one. */
+  readonly of: Owner;
 }
+
+type Owner = SessionKey | 'ending';
 
 /**
  * The Set-Cookie lines of one request. There is one session cookie, so at most one line leaves: the last. A line belongs
@@ -15,9 +20,9 @@ interface Waiting {
 export class SetCookies {
   readonly sent: Header[] = [];
   readonly #made = new Set<string>();
+  readonly #refused = new Set<Owner>();
   #sealed: Waiting | undefined;
   #fresh: Waiting | undefined;
-  #refused = false;
 
   /** The line that waits, as PythonWeb's `response_headers`: `.at(-1)` is what to send by hand. */
   get waiting(): Header[] {
@@ -25,10 +30,10 @@ export class SetCookies {
     return last === undefined ? [] : [last.header];
   }
 
-  add(value: string, send: boolean): Header {
+  add(value: string, send: boolean, of: Owner): Header {
     const header: Header = ['Set-Cookie', value];
     this.#made.add(value);
-    this.#fresh = { header, send };
+    this.#fresh = { header, send, of };
     return header;
   }
 
@@ -48,9 +53,9 @@ export class SetCookies {
     this.#fresh = undefined;
   }
 
-  /** The session turned out to be gone: no line leaves, since the browser may hold a newer cookie by now. */
-  refuse(): void {
-    this.#refused = true;
+  /** The session turned out to be gone: its line does not leave, since the browser may hold a newer cookie by now. */
+  refuse(of: Owner): void {
+    this.#refused.add(of);
   }
 
   /** The reply with the line that is to leave, and without lines put there by hand that are not. */
@@ -59,7 +64,7 @@ export class SetCookies {
     const byHand = reply.headers.filter(
       ([name, value]) => sameName(name, 'Set-Cookie') && this.#made.has(value),
     );
-    const last = this.#refused ? undefined : this.#last;
+    const last = this.#last !== undefined && this.#refused.has(this.#last.of) ? undefined : this.#last;
     const leaving = last !== undefined && (last.send || byHand.some(([, value]) => value === last.header[1]));
     if (!leaving && byHand.length === 0) return reply;
     const others =

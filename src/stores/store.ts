@@ -59,6 +59,7 @@ export class Store implements Iterable<[key: string, value: Value]> {
    */
   set(key: string, value: Value): void {
     checkKey(key);
+    if (this.#read === undefined) this.#visit.settings.codec.encode(value); // before a session is made for it
     this.#write.set(key, value);
   }
 
@@ -79,6 +80,11 @@ export class Store implements Iterable<[key: string, value: Value]> {
    */
   update(key: string, update: Update): Value | undefined {
     checkKey(key);
+    if (this.#read === undefined) {
+      const first = update(undefined);
+      if (first === undefined) return undefined;
+      this.#visit.settings.codec.encode(first); // before a session is made for it
+    }
     return this.#write.update(key, update);
   }
 
@@ -99,10 +105,13 @@ export class Store implements Iterable<[key: string, value: Value]> {
   /**
    * Sets the value if the stored one equals `expected` (undefined: absent) at this moment. Commits alone and at once,
    * and is not undone when the request fails. Resolves with whether it was set.
+   * @throws SessionError `UNSAVED` when this request has changed the key before: save that, or roll back.
    */
   async compareAndSet(key: string, expected: Value | undefined, value: Value): Promise<boolean> {
     checkKey(key);
     const { codec } = this.#visit.settings;
+    codec.encode(value); // before a session is made for it
+    if (this.#read === undefined && expected !== undefined) return false;
     const wanted = expected === undefined ? undefined : codec.decode(codec.encode(expected));
     let swapped = false;
     const swap: Update = (stored) => {

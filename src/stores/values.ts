@@ -41,6 +41,11 @@ export class Values {
     return [...new Set([...kept, ...this.#changes.keys()])].filter((key) => this.has(key));
   }
 
+  /** Whether this request changes the key in a way that was not taken yet. */
+  changes(key: string): boolean {
+    return this.#emptied || this.#changes.has(key);
+  }
+
   set(key: string, value: Value): void {
     const encoded = this.#codec.encode(value);
     this.#change(key, { kind: 'set', value: encoded }, encoded);

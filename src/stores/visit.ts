@@ -1,6 +1,7 @@
 import type { Environ } from '../app/environ.js';
 import type { Header } from '../app/headers.js';
 import type { Connection, Participant } from '../database/connection.js';
+import { transactionOpen } from '../database/write-queue.js';
 import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
 import type { SessionCookie } from './cookie.js';
@@ -18,8 +19,6 @@ export interface VisitSettings {
   readonly cookie: SessionCookie;
   readonly codec: Codec;
   readonly clock: Clock;
-  /** The application whose layer this is. */
-  readonly app: string;
   /** The life of a new session in seconds. Infinity: no fixed end. */
   readonly lifetime: number;
 }
@@ -39,11 +38,15 @@ export class Visit implements Participant {
   readonly #endings = new Map<SessionKey, EndReason>();
   #session: Session | undefined;
   #verdict: Verdict | undefined;
+  /** What this request has ended, committed or not. */
+  #ended: Set<SessionKey> | undefined;
   #created = true;
   #chosenEnd: number | undefined;
   #clearByHand = false;
   #saving: Promise<void> | undefined;
   #outcome: Outcome = 'unchanged';
+  /** Whether changes were dropped, whatever else was committed. */
+  #lost = false;
   #closed = false;
 
   constructor(settings: VisitSettings, environ: Environ, connection?: Connection) {
@@ -61,6 +64,11 @@ export class Visit implements Participant {
 
   get https(): boolean {
     return this.environ['tsgi.url_scheme'] === 'https';
+  }
+
+  /** Whether the reply has been given. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   get outcome(): Outcome {
@@ -107,10 +115,13 @@ export class Visit implements Participant {
     return session;
   }
 
-  make(lifetime: number = this.settings.lifetime, sendCookie = true): Session {
+  /** With a lifetime of its own, or the layer's and the end that was chosen. */
+  make(ownLifetime?: number, sendCookie = true): Session {
     this.#assertOpen();
     const now = this.settings.clock.now();
-    const expireTime = this.#chosenEnd ?? now + lifetime;
+    const lifetime = ownLifetime ?? this.settings.lifetime;
+    const expireTime = (ownLifetime === undefined ? this.#chosenEnd : undefined) ?? now + lifetime;
+    this.#chosenEnd = undefined;
     const moments = { createdAt: now, accessed: now, lifetime, expireTime, idle: Infinity };
     const id = newSessionId();
     this.#session = new Session(id, keyOf(id), this.settings.codec, moments);
@@ -119,11 +130,17 @@ export class Visit implements Participant {
     return this.#session;
   }
 
-  /** Makes a stored session the current one. */
-  async load(id: string): Promise<void> {
-    this.#assertOpen();
-    const key = keyOf(id);
-    this.#adopt(id, key, isSessionId(id) ? await this.settings.driver.load(key) : undefined);
+  /** Makes a stored session the current one; without an id, none. One that this request has ended stays ended. */
+  async load(id: string | undefined): Promise<void> {
+    const before = this.#session;
+    this.#assertLoadable(before);
+    if (id === undefined || !isSessionId(id)) {
+      this.#adopt(id, undefined);
+      return;
+    }
+    const stored = await this.settings.driver.load(keyOf(id));
+    this.#assertLoadable(before);
+    this.#adopt(id, this.#ended?.has(keyOf(id)) === true ? undefined : stored);
   }
 
   setExpire(expireTime: number): void {
@@ -143,7 +160,10 @@ export class Visit implements Participant {
     this.#assertOpen();
     const session = this.look();
     if (session === undefined) return;
-    if (session.stored) this.#endings.set(session.key, reason);
+    if (session.stored) {
+      this.#endings.set(session.key, reason);
+      (this.#ended ??= new Set()).add(session.key);
+    }
     this.#clearByHand = !sendCookie;
     this.#leave();
   }
@@ -151,29 +171,30 @@ export class Visit implements Participant {
   /** Queues the cookie of the session, making one when there is none. */
   setCookie(send: boolean): Header {
     const { cookie, clock } = this.settings;
-    const { id, moments } = this.use();
-    return this.cookies.add(cookie.write(id, this.https, moments.expireTime, clock.now()), send);
+    const { id, key, moments } = this.use();
+    return this.cookies.add(cookie.write(id, this.https, moments.expireTime, clock.now()), send, key);
   }
 
   /** Queues a cookie that makes the browser forget the session's. */
   clearCookie(send: boolean): Header {
     this.#assertOpen();
-    return this.cookies.add(this.settings.cookie.clear(this.https), send);
+    return this.cookies.add(this.settings.cookie.clear(this.https), send, 'ending');
   }
 
   /** Commits what changed so far. Resolves when it is durable; what then fails does not drop it. */
   save(): Promise<void> {
-    this.#assertOpen();
-    return this.#save();
+    const saving = this.#saveOpen();
+    saving.catch(() => undefined); // what failed is committed again by finish(), so nobody has to wait for it here
+    return saving;
   }
 
   /** Commits the change of one key by itself, at once. Resolves with whether the session was still there. */
-  commitAlone(app: string, key: string, update: Update): Promise<boolean> {
+  async commitAlone(app: string, key: string, update: Update): Promise<boolean> {
     const session = this.use();
+    if (session.values(app).changes(key)) throw unsaved('compareAndSet() of a key');
     return this.#inTurn(async () => {
       const { commit, done } = session.alone(this.settings.clock.now(), app, key, update);
-      const committed = await this.#send(commit);
-      if (!committed) return false;
+      if (!(await this.#send(commit))) return false;
       this.cookies.seal();
       done();
       return true;
@@ -183,7 +204,7 @@ export class Visit implements Participant {
   /** Drops the values that changed since the last `save`. An ended session stays ended. */
   rollback(): void {
     const session = this.#session;
-    if (session === undefined) return;
+    if (session === undefined || this.#closed) return;
     session.rollback();
     if (session.stored) this.cookies.rollback();
     else this.#leave();
@@ -196,10 +217,17 @@ export class Visit implements Participant {
   finish(keep: boolean): Promise<void> | undefined {
     if (!keep && this.#session?.changed === true) {
       this.rollback();
+      this.#lost = true;
       this.#outcome = 'dropped';
     }
     this.#closed = true;
     return this.#saving === undefined && !this.#changed ? undefined : this.#save();
+  }
+
+  async #saveOpen(): Promise<void> {
+    if (this.#saving === undefined && !this.#changed) return;
+    this.#assertOpen();
+    await this.#save();
   }
 
   get #changed(): boolean {
@@ -209,15 +237,15 @@ export class Visit implements Participant {
   #find(): void {
     this.#assertOpen();
     const id = this.cookieSessionID();
-    if (id === undefined) this.#verdict = NONE;
-    else if (!isSessionId(id)) this.#verdict = judge(undefined, 0);
-    else this.#adopt(id, keyOf(id), this.settings.driver.loadNow?.(keyOf(id)));
+    const { driver } = this.settings;
+    this.#adopt(id, id !== undefined && isSessionId(id) ? driver.loadNow?.(keyOf(id)) : undefined);
   }
 
-  #adopt(id: string, key: SessionKey, stored: StoredSession | undefined): void {
-    this.#verdict = judge(stored, this.settings.clock.now());
-    const live = this.#verdict.state === 'live' && stored !== undefined;
-    this.#session = live ? new Session(id, key, this.settings.codec, stored, stored.values) : undefined;
+  #adopt(id: string | undefined, stored: StoredSession | undefined): void {
+    const { codec, clock } = this.settings;
+    this.#verdict = id === undefined ? NONE : judge(stored, clock.now());
+    const live = this.#verdict.state === 'live' && stored !== undefined && id !== undefined;
+    this.#session = live ? new Session(id, keyOf(id), codec, stored, stored.values) : undefined;
     this.#created = !live;
   }
 
@@ -248,6 +276,7 @@ export class Visit implements Participant {
 
   async #commit(): Promise<void> {
     const { clock } = this.settings;
+    if (this.#connection?.undoOpenTransaction() === true) throw transactionOpen();
     const endings = [...this.#endings];
     this.#endings.clear();
     const taken = this.#session?.changed === true ? this.#session.take(clock.now()) : undefined;
@@ -261,7 +290,7 @@ export class Visit implements Participant {
 
   async #commitEnding(key: SessionKey, reason: EndReason): Promise<void> {
     try {
-      this.#note(await this.settings.driver.end(key, reason));
+      this.#noteEnding(await this.settings.driver.end(key, reason));
     } catch (error) {
       this.#endings.set(key, reason);
       throw error;
@@ -281,13 +310,24 @@ export class Visit implements Participant {
   async #send(commit: Commit): Promise<boolean> {
     const result = await this.settings.driver.commit(commit);
     if (result === 'exists') throw idTaken();
-    this.#note(result === 'committed');
+    if (result === 'gone') {
+      this.#lost = true;
+      this.cookies.refuse(commit.key);
+    }
+    this.#outcome = this.#lost ? 'dropped' : 'committed';
     return result === 'committed';
   }
 
-  #note(applied: boolean): void {
-    if (!applied) this.cookies.refuse();
-    this.#outcome = applied && this.#outcome !== 'dropped' ? 'committed' : 'dropped';
+  /** Somebody else may have ended it before: then only the line that clears its cookie is not ours to send. */
+  #noteEnding(applied: boolean): void {
+    if (!applied) this.cookies.refuse('ending');
+    if (applied && !this.#lost) this.#outcome = 'committed';
+    else if (this.#outcome === 'unchanged') this.#outcome = 'dropped';
+  }
+
+  #assertLoadable(before: Session | undefined): void {
+    this.#assertOpen();
+    if (this.#session !== before || before?.changed === true) throw unsaved('load()');
   }
 
   #assertOpen(): void {
@@ -305,5 +345,12 @@ function idTaken(): SessionError {
   return new SessionError(
     'ID_TAKEN',
     'A new session id is taken already. Check the random numbers of this machine.',
+  );
+}
+
+function unsaved(what: string): SessionError {
+  return new SessionError(
+    'UNSAVED',
+    `${what} met changes that are not saved. Call save() or rollback() before it.`,
   );
 }

@@ -60,6 +60,37 @@ describe('openApplication and closeApplication', () => {
     expect(did).toEqual(['open outer', 'open a', 'open b', 'close b', 'close a', 'close outer']);
   });
 
+  it('open again only when a close that is under way is done', async () => {
+    const { did, living } = recorder();
+    let resume: () => void = () => undefined;
+    const paused = new Promise<void>((resolve) => (resume = resolve));
+    const application = living('outer', hello, { close: () => paused.then(() => void did.push('closed')) });
+    await openApplication(application, {});
+
+    const closing = closeApplication(application);
+    const opening = openApplication(application, {});
+    resume();
+    await Promise.all([closing, opening]);
+
+    expect(did).toEqual(['open outer', 'close outer', 'closed', 'open outer']);
+  });
+
+  it('close what is still being opened when it is open', async () => {
+    const { did, living } = recorder();
+    let resume: () => void = () => undefined;
+    const paused = new Promise<undefined>((resolve) => {
+      resume = () => resolve(undefined);
+    });
+    const application = living('outer', hello, { open: () => paused });
+
+    const opening = openApplication(application, {});
+    const closing = closeApplication(application);
+    resume();
+    await Promise.all([opening, closing]);
+
+    expect(did).toEqual(['open outer', 'close outer']);
+  });
+
   it('open again after a close', async () => {
     const { did, living } = recorder();
     const application = living('outer', living('inner', hello));

@@ -307,13 +307,22 @@ describe('the databases of a process', () => {
     expect(handle.prepare('SELECT * FROM notes').all()).toEqual([]);
   });
 
+  it('finish what is written while the last writes end', async () => {
+    const database = await SqliteDatabase.open({ database: file, autoCreate: true });
+    const written = database.write(() => 1).then((one) => database.write(() => one + 1));
+
+    await database.close();
+
+    await expect(written).resolves.toBe(2);
+  });
+
   it('reject what is written after they were closed', async () => {
     const database = await SqliteDatabase.open({ database: file, autoCreate: true });
     await database.close();
 
-    const notOpen = { message: expect.stringContaining('not open') };
-    await expect(database.write(() => 1)).rejects.toMatchObject(notOpen);
-    await expect(database.transaction(() => 1)).rejects.toMatchObject(notOpen);
+    const closed = { code: 'DATABASE_CLOSED' };
+    await expect(database.write(() => 1)).rejects.toMatchObject(closed);
+    await expect(database.transaction(() => 1)).rejects.toMatchObject(closed);
   });
 
   it('prepare a statement once, and may be asked for any number of them', async () => {

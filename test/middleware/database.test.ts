@@ -168,6 +168,38 @@ describe('database', () => {
     });
   });
 
+  it('lets a session wait for a transaction that another request has begun by hand', async () => {
+    let resume: () => void = () => undefined;
+    const paused = new Promise<void>((resolve) => (resume = resolve));
+    const application: Application = database(
+      environment(
+        session(
+          async (environ) => {
+            if (environ.PATH_INFO === '/session')
+              return text(String(environ['web.session.store'].increment('n')));
+            const { handle } = environ['web.database.connection'];
+            handle.exec('CREATE TABLE t (a); BEGIN; INSERT INTO t VALUES (1)');
+            await paused;
+            handle.exec('COMMIT');
+            return json(handle.prepare('SELECT count(*) AS n FROM t').get());
+          },
+          { app: 'test', setupEnvironment: true, sweep: false },
+        ),
+        { name: 'test' },
+      ),
+      { database: newFile(), autoCreate: true },
+    );
+    const visitors = open(application);
+    await visitors.open();
+
+    const byHand = visitors.get('/transaction');
+    const other = visitors.get('/session');
+    setTimeout(resume, 50);
+
+    expect((await byHand).text()).toBe('{"n":1}');
+    expect((await other).text()).toBe('1');
+  });
+
   it('commit() seals what the session has changed, rollback() drops the rest', async () => {
     const application: Application = database(
       environment(

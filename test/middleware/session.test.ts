@@ -387,7 +387,6 @@ describe('after the reply', () => {
     ['set', (environ) => store(environ).set('a', 2)],
     ['destroy', (environ) => manager(environ).destroy()],
     ['setExpire', (environ) => manager(environ).setExpire(clock.now() + 1)],
-    ['save', (environ) => manager(environ).save()],
   ])('%s throws REPLY_SENT', async (_, change) => {
     const late = streamed(change, (environ) => store(environ).has('a'));
 
@@ -694,6 +693,186 @@ describe('the cookie', () => {
   });
 });
 
+describe('a session that ends in the middle of a request', () => {
+  const table = {
+    '/start': (environ: Inside) => store(environ).set('a', 1),
+    '/values': (environ: Inside) => JSON.stringify(Object.fromEntries(store(environ))),
+    '/logout': (environ: Inside) => manager(environ).destroy(),
+    '/reload': async (environ: Inside) => {
+      const id = manager(environ).sessionID;
+      manager(environ).expire();
+      const found = await manager(environ).load(id);
+      store(environ).set('b', 2);
+      return JSON.stringify([found, Object.fromEntries(store(environ))]);
+    },
+  };
+
+  it('cannot be loaded again in it', async () => {
+    const visitors = visitor(routes(table));
+    const first = idIn(await visitors.get('/start'));
+
+    const answer = await visitors.get('/reload');
+
+    expect(answer.text()).toBe('[false,{"b":2}]');
+    expect(idIn(answer)).not.toBe(first);
+    expect((await visitors.get('/values')).text()).toBe('{"b":2}');
+  });
+
+  it('gives way to a new one, whose cookie leaves even when somebody else had ended the old one before', async () => {
+    let resume: () => void = () => undefined;
+    const paused = new Promise<void>((resolve) => (resume = resolve));
+    const application = environmentOf(
+      routes({
+        ...table,
+        '/sign-in': async (environ) => {
+          manager(environ).expire();
+          store(environ).set('user', 'anna');
+          await paused;
+        },
+      }),
+    );
+    const [one, other] = [visit(application), visit(application)];
+    other.cookies.set('test', idIn(await one.get('/start')));
+
+    const signIn = one.get('/sign-in');
+    await other.get('/logout');
+    resume();
+
+    expect(setCookies(await signIn)).toHaveLength(1);
+    expect((await one.get('/values')).text()).toBe('{"user":"anna"}');
+  });
+
+  it('is not lost under a load() that was not awaited', async () => {
+    const visitors = visitor(
+      routes({
+        ...table,
+        '/load': async (environ) => {
+          const loading = manager(environ).load(environ.QUERY_STRING);
+          store(environ).set('x', 1);
+          return loading.catch((error: unknown) => (error as SessionError).code);
+        },
+      }),
+    );
+    const id = idIn(await visitors.get('/start'));
+    visitors.cookies.clear();
+
+    expect((await visitors.get(`/load?${id}`)).text()).toBe('UNSAVED');
+    expect((await visitors.get('/values')).text()).toBe('{"x":1}');
+  });
+});
+
+describe('the manager’s own session', () => {
+  it('is read again by load(), before its cookie came back too', async () => {
+    const visitors = visitor(
+      routes({
+        '/': async (environ) => {
+          const none = [await manager(environ).load(), manager(environ).error ?? 'no error'];
+          store(environ).set('a', 1);
+          await manager(environ).save();
+          return JSON.stringify([...none, await manager(environ).load(), store(environ).get('a')]);
+        },
+      }),
+    );
+
+    expect((await visitors.get('/')).text()).toBe('[false,"no error",true,1]');
+  });
+
+  it('is prolonged by its id as without', async () => {
+    const visitors = visitor(
+      routes({
+        '/start': (environ) => store(environ).set('a', 1),
+        '/': async (environ) => {
+          const { sessionID } = manager(environ);
+          await manager(environ).setExpire(clock.now() + 7, { sessionID });
+          return manager(environ).expireTime - clock.now();
+        },
+      }),
+    );
+    await visitors.get('/start');
+
+    const answer = await visitors.get('/');
+
+    expect(answer.text()).toBe('7');
+    expect(answer.header('Set-Cookie')).toContain('Max-Age=7');
+  });
+
+  it('does not compare a key that has unsaved changes', async () => {
+    const visitors = visitor(
+      routes({
+        '/': (environ) => {
+          store(environ).set('a', 1);
+          return store(environ).compareAndSet('a', 1, 2);
+        },
+      }),
+    );
+
+    await expect(visitors.get('/')).rejects.toMatchObject({ code: 'UNSAVED' });
+  });
+});
+
+describe('a save() that nobody waits for', () => {
+  it('does not end the process when it fails, and the reply says that it failed', async () => {
+    let calls = 0;
+    const { application } = onFile(
+      routes({
+        '/': (environ) => {
+          store(environ).update('a', () => {
+            calls += 1;
+            if (calls > 2) throw new Error('broken while it is committed');
+            return 1;
+          });
+          void manager(environ).save();
+        },
+      }),
+    );
+
+    await expect(visit(application).get('/')).rejects.toThrow('broken while it is committed');
+  });
+});
+
+describe('what keeps nothing', () => {
+  it.each<[string, (environ: Inside) => unknown]>([
+    [
+      'a value that is refused',
+      (environ) => expect(() => store(environ).set('x', new Date() as never)).toThrow(),
+    ],
+    ['an update to nothing', (environ) => store(environ).update('x', (value) => value)],
+    [
+      'an update to what is refused',
+      (environ) => expect(() => store(environ).update('x', () => NaN)).toThrow(),
+    ],
+    ['a comparison that fails', (environ) => store(environ).compareAndSet('x', 'old', 'new')],
+    [
+      'a failing comparison with what is refused',
+      (environ) =>
+        store(environ)
+          .compareAndSet('x', 'old', NaN)
+          .catch(() => ''),
+    ],
+  ])('makes no session: %s', async (_, use) => {
+    expect(setCookies(await visitor(routes({ '/': use })).get('/'))).toEqual([]);
+  });
+});
+
+describe('a layer that calls twice', () => {
+  it('gets a session for each call', async () => {
+    const retry = layer<'retry', unknown, unknown>('retry', {}, (application) => async (environ) => {
+      await application(environ);
+      return application(environ);
+    });
+    const application: Application = environment(
+      retry(
+        session((environ: Inside) => text(String(store(environ).increment('n'))), { app: 'test', clock }),
+      ),
+      { name: 'test', storage: 'memory' },
+    );
+    const visitors = visit(application);
+
+    expect((await visitors.get('/')).text()).toBe('1');
+    expect((await visitors.get('/')).text()).toBe('3');
+  });
+});
+
 describe('two session layers', () => {
   it('in one environment share session, cookie and commit, and each has its own store', async () => {
     let outside: unknown;
@@ -734,6 +913,33 @@ describe('two session layers', () => {
     });
 
     await expect(visit(application).get('/')).rejects.toMatchObject({ code: 'COOKIE_DIFFERS' });
+  });
+
+  it('in one environment each warn of the other’s values', async () => {
+    const inner = session(
+      (environ: Inside) => {
+        store(environ).set('mine', 1);
+        manager(environ).destroy();
+        return text('destroyed');
+      },
+      { app: 'inner', clock },
+    );
+    const application: Application = environment(
+      session(
+        asLayerAround((environ) => {
+          if (environ.QUERY_STRING !== '') store(environ).set('theirs', 1);
+          return inner(environ);
+        }, inner),
+        { app: 'outer', clock },
+      ),
+      { name: 'test', storage: 'memory' },
+    );
+    const visitors = visit(application);
+
+    expect((await visitors.get('/')).text()).toBe('destroyed');
+    await expect(visitors.get('/?both')).rejects.toThrow(
+      'Other applications hold values in this session: outer.',
+    );
   });
 
   it('in two environments have two sessions and two cookies, and the inner keys are gone outside', async () => {
@@ -896,6 +1102,7 @@ describe('options', () => {
     ['a negative life', { expire: -1 }, 'BAD_EXPIRE'],
     ['a life that is no number', { expire: NaN }, 'BAD_EXPIRE'],
     ['a sweep without a wait', { sweep: 0 }, 'BAD_SWEEP'],
+    ['a sweep that never comes', { sweep: Infinity }, 'BAD_SWEEP'],
     ['a cookie that no browser takes', { cookie: { sameSite: 'none' } }, 'BAD_COOKIE'],
   ])('are refused when the layer is made: %s', (_, options, code) => {
     expect(() => session(() => text(''), { app: 'test', ...options })).toThrow(

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Header } from '../../src/app/headers.js';
 import { text } from '../../src/app/reply.js';
+import { keyOf } from '../../src/stores/session-id.js';
 import { SetCookies, varyByCookie } from '../../src/stores/set-cookies.js';
 
 const REPLY = text('hello');
+const SESSION = keyOf('a session');
 
 /** The headers of one name that leave with a reply that had these. */
 function leaving(name: string, cookies: SetCookies, headers: readonly Header[] = []): string[] {
@@ -17,7 +19,7 @@ function valuesOf(name: string, headers: readonly Header[]): string[] {
 
 function withLine(value = 'shop=1'): SetCookies {
   const cookies = new SetCookies();
-  cookies.add(value, true);
+  cookies.add(value, true, SESSION);
   return cookies;
 }
 
@@ -43,7 +45,7 @@ describe('SetCookies', () => {
 
   it('sends the last line alone', () => {
     const cookies = withLine('shop=1');
-    cookies.add('shop=2', true);
+    cookies.add('shop=2', true, SESSION);
 
     expect(cookies.waiting).toEqual([['Set-Cookie', 'shop=2']]);
     expect(leaving('set-cookie', cookies)).toEqual(['shop=2']);
@@ -60,8 +62,8 @@ describe('SetCookies', () => {
 
   it('does not send a line that the application is to send, unless it does', () => {
     const [sent, unsent] = [new SetCookies(), new SetCookies()];
-    const [, value] = sent.add('shop=1', false);
-    unsent.add('shop=1', false);
+    const [, value] = sent.add('shop=1', false, SESSION);
+    unsent.add('shop=1', false, SESSION);
 
     expect(leaving('set-cookie', sent, [['set-cookie', value]])).toEqual(['shop=1']);
     expect(leaving('set-cookie', unsent)).toEqual([]);
@@ -71,7 +73,7 @@ describe('SetCookies', () => {
   it('sends a line once that the application sends as well, and no earlier one that it sends', () => {
     const twice = withLine('shop=1');
     const outdated = withLine('shop=1');
-    outdated.add('shop=2', true);
+    outdated.add('shop=2', true, SESSION);
 
     expect(
       leaving('set-cookie', twice, [
@@ -102,7 +104,7 @@ describe('SetCookies', () => {
       'goes back to the sealed line when a later change is dropped',
       (cookies) => {
         cookies.seal();
-        cookies.add('shop=2', true);
+        cookies.add('shop=2', true, SESSION);
         cookies.rollback();
       },
       ['shop=1'],
@@ -111,7 +113,7 @@ describe('SetCookies', () => {
       'sends a later line instead of the sealed one',
       (cookies) => {
         cookies.seal();
-        cookies.add('shop=2', true);
+        cookies.add('shop=2', true, SESSION);
       },
       ['shop=2'],
     ],
@@ -119,9 +121,16 @@ describe('SetCookies', () => {
       'sends nothing when the session was gone',
       (cookies) => {
         cookies.seal();
-        cookies.refuse();
+        cookies.refuse(SESSION);
       },
       [],
+    ],
+    [
+      'sends the line of a new session when only the end of the old one came too late',
+      (cookies) => {
+        cookies.refuse('ending');
+      },
+      ['shop=1'],
     ],
     [
       'keeps a line whose commit failed for the next commit',
@@ -154,7 +163,7 @@ describe('SetCookies', () => {
       'keeps what one commit sealed when the next one, with a line, fails',
       (cookies) => {
         cookies.seal();
-        cookies.add('shop=2', true);
+        cookies.add('shop=2', true, SESSION);
         const unseal = cookies.seal();
         unseal();
         cookies.rollback();
@@ -165,7 +174,7 @@ describe('SetCookies', () => {
       'sends a line that was added while a commit failed',
       (cookies) => {
         const unseal = cookies.seal();
-        cookies.add('shop=2', true);
+        cookies.add('shop=2', true, SESSION);
         unseal();
       },
       ['shop=2'],

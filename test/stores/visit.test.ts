@@ -485,7 +485,6 @@ describe('after the visit is finished', () => {
   });
 
   it.each<[string, (visit: OneVisit) => Promise<unknown>]>([
-    ['save', ({ manager }) => manager.save()],
     ['load', ({ manager }) => manager.load()],
     ['compareAndSet', ({ store }) => store.compareAndSet('a', undefined, 1)],
   ])('%s fails with REPLY_SENT', async (_, use) => {
@@ -517,6 +516,7 @@ describe('a visit with a connection', () => {
       enlist: (participant) => void participants.push(participant),
       commit: () => Promise.resolve(),
       rollback: () => undefined,
+      undoOpenTransaction: () => false,
     };
     const { settings } = site();
     return { visit: new Visit(settings, request().environ, connection), participants };

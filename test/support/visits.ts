@@ -78,15 +78,14 @@ export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: 
     cookie,
     codec: jsonCodec,
     clock,
-    app: 'shop',
     lifetime: 3600,
     ...over,
   };
   const visit: Site<D>['visit'] = (sessionID, environ = {}) => {
     const cookies = sessionID === undefined ? {} : { HTTP_COOKIE: `${cookie.key(false)}=${sessionID}` };
     const made = new Visit(settings, request({ ...cookies, ...environ }).environ);
-    const manager = new Manager(made);
-    return { visit: made, manager, store: manager.store(settings.app) };
+    const manager = new Manager(made, 'shop');
+    return { visit: made, manager, store: manager.store('shop') };
   };
   return {
     driver,
