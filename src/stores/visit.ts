@@ -135,12 +135,13 @@ export class Visit implements Participant {
     const before = this.#session;
     this.#assertLoadable(before);
     if (id === undefined || !isSessionId(id)) {
-      this.#adopt(id, undefined);
+      this.#goWithout(id);
       return;
     }
-    const stored = await this.settings.driver.load(keyOf(id));
+    const key = keyOf(id);
+    const stored = await this.settings.driver.load(key);
     this.#assertLoadable(before);
-    this.#adopt(id, this.#ended?.has(keyOf(id)) === true ? undefined : stored);
+    this.#adopt(id, key, this.#ended?.has(key) === true ? undefined : stored);
   }
 
   setExpire(expireTime: number): void {
@@ -237,16 +238,27 @@ export class Visit implements Participant {
   #find(): void {
     this.#assertOpen();
     const id = this.cookieSessionID();
-    const { driver } = this.settings;
-    this.#adopt(id, id !== undefined && isSessionId(id) ? driver.loadNow?.(keyOf(id)) : undefined);
+    if (id === undefined || !isSessionId(id)) {
+      this.#goWithout(id);
+      return;
+    }
+    const key = keyOf(id);
+    this.#adopt(id, key, this.settings.driver.loadNow?.(key));
   }
 
-  #adopt(id: string | undefined, stored: StoredSession | undefined): void {
+  #adopt(id: string, key: SessionKey, stored: StoredSession | undefined): void {
     const { codec, clock } = this.settings;
-    this.#verdict = id === undefined ? NONE : judge(stored, clock.now());
-    const live = this.#verdict.state === 'live' && stored !== undefined && id !== undefined;
-    this.#session = live ? new Session(id, keyOf(id), codec, stored, stored.values) : undefined;
+    this.#verdict = judge(stored, clock.now());
+    const live = this.#verdict.state === 'live' && stored !== undefined;
+    this.#session = live ? new Session(id, key, codec, stored, stored.values) : undefined;
     this.#created = !live;
+  }
+
+  /** There is no id, or none that could be one of ours. */
+  #goWithout(id: string | undefined): void {
+    this.#verdict = id === undefined ? NONE : judge(undefined, 0);
+    this.#session = undefined;
+    this.#created = true;
   }
 
   /** Goes on without a session. A cookie that leads to an ended one is cleared. */
