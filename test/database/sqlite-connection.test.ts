@@ -187,16 +187,19 @@ describe('what a request has changed', () => {
 });
 
 describe('a transaction left open', () => {
+  let careless: SqliteConnection;
+
   it.each<[string, (sql: string) => unknown]>([
-    ['execute', (sql) => connection.execute(sql)],
-    ['a cursor', (sql) => connection.cursor().execute(sql)],
-    ['the handle', (sql) => connection.handle.exec(sql)],
+    ['execute', (sql) => careless.execute(sql)],
+    ['a cursor', (sql) => careless.cursor().execute(sql)],
+    ['the handle', (sql) => careless.handle.exec(sql)],
   ])('is found and undone: begun by %s', (_, run) => {
+    careless = new SqliteConnection(database);
     run('BEGIN');
     run("INSERT INTO notes (text) VALUES ('a')");
 
-    expect(connection.undoOpenTransaction()).toBe(true);
-    expect(connection.undoOpenTransaction()).toBe(false);
+    expect(careless.undoOpenTransaction()).toBe(true);
+    expect(careless.undoOpenTransaction()).toBe(false);
 
     expect(texts()).toEqual([]);
   });

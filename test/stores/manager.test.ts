@@ -76,6 +76,14 @@ describe('create', () => {
     }
   });
 
+  it('takes any length above 0', () => {
+    const { manager } = shop.visit();
+
+    manager.create({ expire: 0.5 });
+
+    expect(manager.expireTime).toBe(clock.now() + 0.5);
+  });
+
   it.each([0, -1, NaN, '60' as unknown as number])('is refused with expire: %p', (expire) => {
     const { manager } = shop.visit();
 
@@ -83,16 +91,6 @@ describe('create', () => {
       manager.create({ expire });
     }).toThrow(expect.objectContaining({ code: 'BAD_EXPIRE' }));
     expect(manager.responseHeaders).toEqual([]);
-  });
-
-  it('leaves the cookie to the application when told so', () => {
-    const { manager, visit } = shop.visit();
-
-    manager.create({ sendCookieHeaders: false });
-
-    const reply = { status: '200 OK', headers: [], body: '' };
-    expect(manager.responseHeaders).toHaveLength(1);
-    expect(visit.cookies.applyTo(reply)).toBe(reply);
   });
 });
 
@@ -248,6 +246,17 @@ describe('setExpire', () => {
     expect(visit.finish(true)).toBeUndefined();
   });
 
+  it.each([-1, 0, NaN])('refuses a moment that is not in the future: now + %d', async (seconds) => {
+    for (const { manager } of [shop.visit(await shop.made()), shop.visit()]) {
+      const end = manager.expireTime;
+
+      expect(() => {
+        manager.setExpire(clock.now() + seconds);
+      }).toThrow(expect.objectContaining({ code: 'EXPIRE_PAST' }));
+      expect(manager.expireTime).toBe(end);
+    }
+  });
+
   it('moves the end of another session', async () => {
     const id = await shop.made();
 
@@ -342,6 +351,19 @@ describe('destroy', () => {
     expect([manager.created, store.size]).toEqual([true, 0]);
   });
 
+  it('by the id of another session asks first too, and does it with ignoreWarning', async () => {
+    const other = shop.visit();
+    other.manager.store('forum').set('name', 'Anna');
+    await other.visit.finish(true);
+    const { sessionID } = other.manager;
+    const { manager } = shop.visit();
+
+    await expect(manager.destroy({ sessionID })).rejects.toMatchObject({ code: 'OTHER_APPS' });
+    await manager.destroy({ sessionID, ignoreWarning: true });
+
+    expect(await shop.stored(sessionID)).toBeUndefined();
+  });
+
   it('of a session that is not there does nothing', async () => {
     const { manager } = shop.visit();
 
@@ -349,6 +371,21 @@ describe('destroy', () => {
     await manager.destroy({ sessionID: 'no id' });
 
     expect(manager.responseHeaders).toEqual([]);
+  });
+});
+
+describe('expire', () => {
+  it('ends the session whoever holds values in it, and clears the cookie', async () => {
+    const id = await shop.made({ a: 1 });
+    const { manager, store, visit } = shop.visit(id);
+    manager.store('forum').set('name', 'Anna');
+
+    manager.expire();
+    expect([manager.created, store.size]).toEqual([true, 0]);
+    await visit.finish(true);
+
+    expect(await shop.stored(id)).toBeUndefined();
+    expect(manager.responseHeaders.at(-1)?.[1]).toMatch(/^shop=; .*Max-Age=0/);
   });
 });
 
@@ -372,7 +409,7 @@ describe('cleanup', () => {
     expect(await left()).toEqual([true, false, true, true]);
     expect(await manager.cleanup()).toBe(2);
     expect(await left()).toEqual([false, false, false, true]);
-    expect(await manager.cleanup()).toBe(0);
+    expect(await manager.cleanup({ max: own.clock.now() })).toBe(0);
   });
 
   it('warns of a moment in the future, and does it all the same when told so', async () => {
@@ -385,6 +422,51 @@ describe('cleanup', () => {
     expect(await own.stored(id)).toBeDefined();
     expect(await manager.cleanup({ max, ignoreWarning: true })).toBe(1);
     expect(await own.stored(id)).toBeUndefined();
+  });
+});
+
+describe('the cookie', () => {
+  it.each<[string, (manager: Manager, options?: { sendCookieHeaders: boolean }) => unknown, boolean]>([
+    [
+      'create',
+      (manager, options) => {
+        manager.create(options);
+      },
+      false,
+    ],
+    ['setCookie', (manager, options) => manager.setCookie(options), true],
+    ['deleteCookie', (manager, options) => manager.deleteCookie(options), true],
+    [
+      'destroy',
+      (manager, options) => {
+        manager.destroy(options);
+      },
+      true,
+    ],
+  ])('of %s leaves with the reply, unless the application wants to send it', async (_, use, known) => {
+    const leaving = async (options?: { sendCookieHeaders: boolean }) => {
+      const { manager, visit } = shop.visit(known ? await shop.made() : undefined);
+      use(manager, options);
+      const [waiting] = manager.responseHeaders;
+      const { headers } = visit.cookies.applyTo({ status: '200 OK', headers: [], body: '' });
+      return [waiting !== undefined, headers.some(([name]) => name === 'Set-Cookie')];
+    };
+
+    expect(await leaving()).toEqual([true, true]);
+    expect(await leaving({ sendCookieHeaders: true })).toEqual([true, true]);
+    expect(await leaving({ sendCookieHeaders: false })).toEqual([true, false]);
+  });
+
+  it('of a session that a change has made, moved or ended leaves with the reply', async () => {
+    const shops = [shop.visit(), shop.visit(await shop.made()), shop.visit(await shop.made())];
+    shops[0]?.store.set('a', 1);
+    shops[1]?.manager.setExpire(clock.now() + 60);
+    shops[2]?.manager.expire();
+
+    for (const { visit } of shops) {
+      const { headers } = visit.cookies.applyTo({ status: '200 OK', headers: [], body: '' });
+      expect(headers.map(([name]) => name)).toEqual(['Set-Cookie', 'Cache-Control']);
+    }
   });
 });
 

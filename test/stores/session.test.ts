@@ -62,6 +62,18 @@ describe('a new session', () => {
 
     expect(made.take(1002).commit).not.toHaveProperty('create');
   });
+
+  it('goes back to the moments that a change committed alone has made it with', () => {
+    const made = session();
+    made.move({ expireTime: 2000 });
+    const { done } = made.alone(1001, 'forum', 'name', () => 'Anna');
+    done();
+    made.move({ expireTime: 3000 });
+
+    made.rollback();
+
+    expect(made.moments.expireTime).toBe(2000);
+  });
 });
 
 describe('a stored session', () => {

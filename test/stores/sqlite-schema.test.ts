@@ -192,6 +192,7 @@ describe('the tables of an environment', () => {
     await one.removeEnvironment();
 
     expect(own()).toEqual(before);
+    expect(byHand('SELECT name FROM tsgiEnvironments')).toEqual([{ name: 'two' }]);
     expect(await one.completeEnvironment()).toBe(false);
     expect((await other.load(KEY))?.values).toEqual(VALUES);
   });

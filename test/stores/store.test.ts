@@ -186,14 +186,14 @@ describe('Store', () => {
 describe('compareAndSet', () => {
   it('sets the value when the stored one is as expected, at once and for others to see', async () => {
     const shop = site();
-    const id = await shop.made({ a: { list: [1] } });
+    const id = await shop.made({ a: { list: [1] }, b: 2 });
     const { store, manager } = shop.visit(id);
 
     expect(await store.compareAndSet('a', { list: [1] }, 'new')).toBe(true);
 
     expect(store.get('a')).toBe('new');
     expect(manager.outcome).toBe('committed');
-    expect(await shop.stored(id)).toEqual({ shop: { a: '"new"' } });
+    expect(await shop.stored(id)).toEqual({ shop: { a: '"new"', b: '2' } });
   });
 
   it.each<[string, Value | undefined]>([
@@ -258,6 +258,7 @@ describe('compareAndSet', () => {
 
     expect(await store.compareAndSet('a', 1, 2)).toBe(false);
     expect(manager.outcome).toBe('dropped');
+    expect(store.get('a')).toBe(1);
   });
 
   it('rejects when the value or what is expected cannot be kept', async () => {

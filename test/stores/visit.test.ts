@@ -251,6 +251,37 @@ async function doTo({ store, manager }: OneVisit, kind: string, key: string): Pr
   if (kind === 'rollback') manager.rollback();
 }
 
+describe('the outcome', () => {
+  it.each<[boolean, string, Record<string, string> | undefined]>([
+    [true, 'committed', { cart: '"coffee"' }],
+    [false, 'dropped', { cart: '"tea"' }],
+  ])('of changes that are kept, %p, is %s', async (keep, outcome, values) => {
+    const shop = site();
+    const id = await shop.made({ cart: 'tea' });
+    const { visit, manager, store } = shop.visit(id);
+
+    store.set('cart', 'coffee');
+    await visit.finish(keep);
+
+    expect(manager.outcome).toBe(outcome);
+    expect(await shop.stored(id)).toEqual({ shop: values });
+  });
+
+  it('of an ended session and one that is made after it was saved is committed, and the cookie leaves', async () => {
+    const shop = site();
+    const { visit, manager, store } = shop.visit(await shop.made({ cart: 'tea' }));
+
+    manager.destroy();
+    await manager.save();
+    store.set('cart', 'coffee');
+    await visit.finish(true);
+
+    expect(manager.outcome).toBe('committed');
+    const { headers } = visit.cookies.applyTo({ status: '200 OK', headers: [], body: '' });
+    expect(headers[0]?.[1]).toContain(manager.sessionID);
+  });
+});
+
 describe('saves that overlap', () => {
   it('are over when all their parts are, also when one of them has failed before', async () => {
     const shop = site();
@@ -510,37 +541,52 @@ describe('after the visit is finished', () => {
 });
 
 describe('a visit with a connection', () => {
-  function connected() {
+  /** The visit of a session whose cookie does not end with it, so that moving the end needs no cookie. */
+  async function connected(sessionID?: string) {
     const participants: Participant[] = [];
     const connection: Connection = {
       enlist: (participant) => void participants.push(participant),
       commit: () => Promise.resolve(),
       rollback: () => undefined,
-      undoOpenTransaction: () => false,
     };
-    const { settings } = site();
-    return { visit: new Visit(settings, request().environ, connection), participants };
+    const { settings, made } = site({ cookieOptions: { expires: true } });
+    const { environ } = request({ HTTP_COOKIE: `shop=${sessionID ?? (await made())}` });
+    return { visit: new Visit(settings, environ, connection), participants };
   }
 
   it.each<[string, (visit: Visit) => unknown]>([
     ['uses the session', (visit) => visit.use()],
-    ['makes it', (visit) => visit.make()],
+    [
+      'moves its end',
+      (visit) => {
+        visit.setExpire(4e9);
+      },
+    ],
     ['queues its cookie', (visit) => visit.setCookie(true)],
-  ])('joins its commit when it %s', (_, use) => {
-    const { visit, participants } = connected();
+  ])('joins its commit when it %s', async (_, use) => {
+    const { visit, participants } = await connected();
 
     use(visit);
 
     expect(new Set(participants)).toEqual(new Set([visit]));
   });
 
-  it('does not join it when it only reads', () => {
-    const { visit, participants } = connected();
+  it('joins it when it makes a session', async () => {
+    const { visit, participants } = await connected('');
 
-    visit.look();
-    visit.setExpire(4e9);
+    visit.make();
 
-    expect(participants).toEqual([]);
+    expect(new Set(participants)).toEqual(new Set([visit]));
+  });
+
+  it('does not join it when it only reads, or chooses the end of a session to be made', async () => {
+    const reading = await connected();
+    const choosing = await connected('');
+
+    reading.visit.look();
+    choosing.visit.setExpire(4e9);
+
+    expect([...reading.participants, ...choosing.participants]).toEqual([]);
   });
 });
 
