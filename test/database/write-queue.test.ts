@@ -63,6 +63,8 @@ describe('writes of one turn', () => {
     expect(notes()).toEqual([]);
 
     expect(await Promise.all(writes)).toEqual([1, 2, 3]);
+    await nextTurn();
+    await nextTurn();
 
     expect([count('BEGIN'), count('COMMIT')]).toEqual([1, 1]);
     expect(notes()).toEqual(['a', 'b', 'c']);
@@ -288,6 +290,7 @@ describe('while another process writes', () => {
       code: 'DATABASE_BUSY',
       status: 503,
       headers: [['Retry-After', '1']],
+      message: expect.stringContaining(folder.file('notes.db')),
       cause: { code: 'SQLITE_BUSY' },
     });
 

@@ -547,11 +547,12 @@ describe('a visit with a connection', () => {
     const connection: Connection = {
       enlist: (participant) => void participants.push(participant),
       commit: () => Promise.resolve(),
+      undoOpenTransaction: () => false,
       rollback: () => undefined,
     };
-    const { settings, made } = site({ cookieOptions: { expires: true } });
-    const { environ } = request({ HTTP_COOKIE: `shop=${sessionID ?? (await made())}` });
-    return { visit: new Visit(settings, environ, connection), participants };
+    const shop = site({ cookieOptions: { expires: true } });
+    const { environ } = request({ HTTP_COOKIE: `shop=${sessionID ?? (await shop.made())}` });
+    return { visit: new Visit(shop.settings, environ, connection), participants };
   }
 
   it.each<[string, (visit: Visit) => unknown]>([
