@@ -142,7 +142,9 @@ export class Manager {
    * otherwise is in `error`. Without an id: the current session, else the request's cookie.
    * @throws SessionError `UNSAVED` when the current session has changes: save them, or roll back.
    */
-  async load(sessionID = this.#currentID() ?? this.#visit.cookieSessionID()): Promise<boolean> {
+  async load(
+    sessionID: string | undefined = this.#currentID() ?? this.#visit.cookieSessionID(),
+  ): Promise<boolean> {
     await this.#visit.load(sessionID);
     return !this.#visit.created;
   }
