@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { serveExample, type Serving } from '../support/examples.js';
 import { temporaryFolder } from '../support/processes.js';
 
@@ -56,21 +56,21 @@ const ARGUMENTS = [
 
   it('visits, visits again, destroys and starts again by clicking the links', async () => {
     await page.goto('/');
-    await page.click('text="/session"');
+    await follow(page.locator('text="/session"'));
     const titles = [await heading()];
     const first = await cookie('testEnv');
 
-    await page.click('text="Visit Again"');
+    await follow(page.locator('text="Visit Again"'));
     titles.push(await heading());
     const before = await expireTime();
-    await page.click('text="Visit Again"');
+    await follow(page.locator('text="Visit Again"'));
     titles.push(await heading());
     const after = await expireTime();
     const kept = await cookie('testEnv');
-    await page.click('text="Destroy Session"');
+    await follow(page.locator('text="Destroy Session"'));
     titles.push(await heading());
     const cleared = await cookie('testEnv');
-    await page.click('text="Start Again"');
+    await follow(page.locator('text="Start Again"'));
     titles.push(await heading());
     const second = await cookie('testEnv');
 
@@ -105,11 +105,11 @@ const ARGUMENTS = [
     await page.goto('/twisted');
     const first = await page.textContent('.data');
 
-    await page.click('text="Reload"');
+    await follow(page.locator('text="Reload"'));
     const reloaded = await page.textContent('.data');
-    await page.click('text="Expire it"');
+    await follow(page.locator('text="Expire it"'));
     const expired = await heading();
-    await page.click('text="Get a new one"');
+    await follow(page.locator('text="Get a new one"'));
     const second = await page.textContent('.data');
 
     expect(reloaded).toBe(first);
@@ -122,10 +122,9 @@ const ARGUMENTS = [
     const pears = page.locator('form', { hasText: 'pears' });
     await page.goto('/counter');
 
-    for (const basket of [apples, apples, pears]) await basket.getByText('Add one').click();
+    for (const basket of [apples, apples, pears]) await follow(basket.getByText('Add one'));
     const counted = await page.locator('.number').allTextContents();
-    await apples.getByText('Empty').click();
-    await page.reload();
+    await follow(apples.getByText('Empty'));
 
     expect(counted).toEqual(['2', '1']);
     expect(await page.locator('.number').allTextContents()).toEqual(['0', '1']);
@@ -138,7 +137,7 @@ const ARGUMENTS = [
     await page.getByLabel('A message').fill('Two\nlines');
     const buffer = Buffer.from('Grüße aus dem Browser');
     await page.getByLabel('A file').setInputFiles({ name: 'grüße.txt', mimeType: 'text/plain', buffer });
-    await page.click('text="Send"');
+    await follow(page.locator('text="Send"'));
 
     expect(await heading()).toBe('This arrived');
     expect(await page.locator('td').allTextContents()).toEqual([
@@ -166,6 +165,13 @@ const ARGUMENTS = [
   });
 
   const heading = () => page.textContent('h1');
+
+  /** Clicks what leads to another page, and is there when that one is. */
+  async function follow(link: Locator): Promise<void> {
+    const loaded = page.waitForEvent('load');
+    await link.click();
+    await loaded;
+  }
 
   async function expireTime(): Promise<number> {
     return Number((await page.textContent('text=ExpireTime:'))?.split(': ')[1]);
