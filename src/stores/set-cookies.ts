@@ -1,5 +1,5 @@
 import { type Header, listOf, sameName } from '../app/headers.js';
-import { type Reply, withHeader } from '../app/reply.js';
+import { headerOf, type Reply, withAddedHeader, withHeader } from '../app/reply.js';
 import type { SessionKey } from './session-id.js';
 
 /** A Set-Cookie line that waits for the reply. */
@@ -19,8 +19,9 @@ type Owner = SessionKey | 'ending';
  */
 export class SetCookies {
   readonly sent: Header[] = [];
-  readonly #made = new Set<string>();
-  readonly #refused = new Set<Owner>();
+  /** Made when needed: most requests set no cookie. */
+  #made: Set<string> | undefined;
+  #refused: Set<Owner> | undefined;
   #sealed: Waiting | undefined;
   #fresh: Waiting | undefined;
 
@@ -32,7 +33,7 @@ export class SetCookies {
 
   add(value: string, send: boolean, of: Owner): Header {
     const header: Header = ['Set-Cookie', value];
-    this.#made.add(value);
+    (this.#made ??= new Set()).add(value);
     this.#fresh = { header, send, of };
     return header;
   }
@@ -55,16 +56,16 @@ export class SetCookies {
 
   /** The session turned out to be gone: its line does not leave, since the browser may hold a newer cookie by now. */
   refuse(of: Owner): void {
-    this.#refused.add(of);
+    (this.#refused ??= new Set()).add(of);
   }
 
   /** The reply with the line that is to leave, and without lines put there by hand that are not. */
   applyTo(reply: Reply): Reply {
-    if (this.#made.size === 0) return reply;
-    const byHand = reply.headers.filter(
-      ([name, value]) => sameName(name, 'Set-Cookie') && this.#made.has(value),
-    );
-    const last = this.#last !== undefined && this.#refused.has(this.#last.of) ? undefined : this.#last;
+    const made = this.#made;
+    if (made === undefined) return reply;
+    const byHand = reply.headers.filter(([name, value]) => sameName(name, 'Set-Cookie') && made.has(value));
+    const last =
+      this.#last !== undefined && this.#refused?.has(this.#last.of) === true ? undefined : this.#last;
     const leaving = last !== undefined && (last.send || byHand.some(([, value]) => value === last.header[1]));
     if (!leaving && byHand.length === 0) return reply;
     const others =
@@ -82,6 +83,7 @@ export class SetCookies {
 
 /** The reply depends on the cookie: caches keep it apart for each value (RFC 9110 12.5.5). */
 export function varyByCookie(reply: Reply): Reply {
+  if (headerOf(reply, 'Vary') === undefined) return withAddedHeader(reply, 'Vary', 'Cookie');
   const names = wordsOf(reply, 'Vary');
   if (names.some((name) => name === '*' || sameName(name, 'Cookie'))) return reply;
   return withHeader(reply, 'Vary', [...names, 'Cookie'].join(', '));

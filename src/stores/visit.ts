@@ -35,7 +35,8 @@ export class Visit implements Participant {
   readonly environ: Environ;
   readonly cookies: SetCookies = new SetCookies();
   readonly #connection: Connection | undefined;
-  readonly #endings = new Map<SessionKey, EndReason>();
+  /** Made when needed, as most requests end nothing. */
+  #endings: Map<SessionKey, EndReason> | undefined;
   #session: Session | undefined;
   #verdict: Verdict | undefined;
   /** What this request has ended, committed or not. */
@@ -162,7 +163,7 @@ export class Visit implements Participant {
     const session = this.look();
     if (session === undefined) return;
     if (session.stored) {
-      this.#endings.set(session.key, reason);
+      (this.#endings ??= new Map()).set(session.key, reason);
       (this.#ended ??= new Set()).add(session.key);
     }
     this.#clearByHand = !sendCookie;
@@ -232,7 +233,11 @@ export class Visit implements Participant {
   }
 
   get #changed(): boolean {
-    return this.#endings.size > 0 || this.#session?.changed === true;
+    return this.#hasEndings || this.#session?.changed === true;
+  }
+
+  get #hasEndings(): boolean {
+    return this.#endings !== undefined && this.#endings.size > 0;
   }
 
   #find(): void {
@@ -267,7 +272,7 @@ export class Visit implements Participant {
     this.#verdict = NONE;
     this.#created = true;
     this.cookies.rollback();
-    if (this.#endings.size > 0) this.clearCookie(!this.#clearByHand);
+    if (this.#hasEndings) this.clearCookie(!this.#clearByHand);
   }
 
   #save(): Promise<void> {
@@ -289,8 +294,8 @@ export class Visit implements Participant {
   async #commit(): Promise<void> {
     const { clock } = this.settings;
     if (this.#connection?.undoOpenTransaction() === true) throw transactionOpen();
-    const endings = [...this.#endings];
-    this.#endings.clear();
+    const endings = [...(this.#endings ?? [])];
+    this.#endings = undefined;
     const taken = this.#session?.changed === true ? this.#session.take(clock.now()) : undefined;
     const unseal = this.cookies.seal();
     const parts = await Promise.allSettled([
@@ -304,7 +309,7 @@ export class Visit implements Participant {
     try {
       this.#noteEnding(await this.settings.driver.end(key, reason));
     } catch (error) {
-      this.#endings.set(key, reason);
+      (this.#endings ??= new Map()).set(key, reason);
       throw error;
     }
   }

@@ -49,6 +49,13 @@ function begin(): void {
   insert('by hand');
 }
 
+/** Lets the clock of waiting show so many seconds more than it does. */
+function clockShows(more: number): void {
+  jest.restoreAllMocks();
+  const now = performance.now.bind(performance);
+  jest.spyOn(performance, 'now').mockImplementation(() => now() + more * 1000);
+}
+
 /** Another process has the write lock; resolves once it has. */
 async function lock(milliseconds: number): Promise<Program> {
   const holder = start('test/support/lock-holder.ts', folder.file('notes.db'), String(milliseconds));
@@ -202,29 +209,44 @@ describe('transaction', () => {
   });
 });
 
-describe('a transaction that was begun by hand and left open', () => {
-  const transactionOpen = expect.objectContaining({ code: 'TRANSACTION_OPEN', status: 500 });
-
-  it.each<[string, () => Promise<unknown>]>([
+describe('while a transaction that was begun by hand is open', () => {
+  const both: [string, () => Promise<unknown>][] = [
     ['write', () => write('a')],
     ['transaction', () => database.transaction(() => insert('a'))],
-  ])('is undone and never joined by %s', async (_, use) => {
+  ];
+
+  it.each(both)('%s waits, and is never in it', async (_, use) => {
     begin();
+    const writing = use();
+    for (let turns = 0; turns < 10; turns += 1) await nextTurn();
+    expect(notes()).toEqual(['by hand']);
 
-    await expect(use()).rejects.toEqual(transactionOpen);
+    database.handle.exec('ROLLBACK');
+    await writing;
 
-    expect(database.handle.inTransaction).toBe(false);
-    expect(notes()).toEqual([]);
-    await write('b');
-    expect(notes()).toEqual(['b']);
+    expect(notes()).toEqual(['a']);
   });
 
-  it('is undone too when it was begun after the write was asked for', async () => {
-    const writing = write('a');
+  it.each(both)('%s waits also when that was begun after it was asked for', async (_, use) => {
+    const writing = use();
     begin();
+    await nextTurn();
 
-    await expect(writing).rejects.toEqual(transactionOpen);
+    database.handle.exec('COMMIT');
+    await writing;
 
+    expect(notes()).toEqual(['by hand', 'a']);
+  });
+
+  it.each(both)('%s fails after a while, and the one who left it open has it undone', async (_, use) => {
+    begin();
+    const writing = use();
+    const tooLong = expect(writing).rejects.toMatchObject({ code: 'TRANSACTION_OPEN', status: 500 });
+
+    clockShows(BUSY_LIMIT);
+    await tooLong;
+
+    expect(database.handle.inTransaction).toBe(false);
     expect(notes()).toEqual([]);
     await write('b');
     expect(notes()).toEqual(['b']);
@@ -284,7 +306,6 @@ describe('while another process writes', () => {
 
   it('a write that has waited for too long is refused, and told to come again', async () => {
     await lock(60_000);
-    const now = performance.now.bind(performance);
     const first = write('a');
     const refused = expect(first).rejects.toMatchObject({
       code: 'DATABASE_BUSY',
@@ -294,9 +315,9 @@ describe('while another process writes', () => {
       cause: { code: 'SQLITE_BUSY' },
     });
 
-    jest.spyOn(performance, 'now').mockImplementation(() => now() + (BUSY_LIMIT - 1) * 1000);
+    clockShows(BUSY_LIMIT - 1);
     const second = write('b');
-    jest.spyOn(performance, 'now').mockImplementation(() => now() + BUSY_LIMIT * 1000);
+    clockShows(BUSY_LIMIT);
     await refused;
     await holders.splice(0)[0]?.stop('SIGKILL');
 
