@@ -126,7 +126,7 @@ const MOST_STATEMENTS = 500;
  * How long SQLite itself may wait for a lock, in milliseconds, which blocks the event loop. Enough for a neighbour's short
  * commit; longer waits are the write queue's.
  */
-const BLOCKING_WAIT_MS = 5;
+const BLOCKING_WAIT_MS = 2;
 
 /** Every file that is open in this process, by its canonical path. */
 const files = new Map<string, Promise<SqliteDatabase>>();
