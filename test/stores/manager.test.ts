@@ -257,6 +257,18 @@ describe('setExpire', () => {
     }
   });
 
+  it('by the id of the current session moves its end at once', async () => {
+    const id = await shop.made();
+    const { manager } = shop.visit(id);
+    const end = clock.now() + 100;
+    expect(manager.sessionID).toBe(id);
+
+    await manager.setExpire(end, { sessionID: id });
+
+    expect([manager.expireTime, shop.visit(id).manager.expireTime]).toEqual([end, end]);
+    expect(manager.responseHeaders.at(-1)?.[1]).toContain('Max-Age=100;');
+  });
+
   it('moves the end of another session', async () => {
     const id = await shop.made();
 

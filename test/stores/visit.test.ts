@@ -267,6 +267,21 @@ describe('the outcome', () => {
     expect(await shop.stored(id)).toEqual({ shop: values });
   });
 
+  it('of an ending is dropped when the session was ended elsewhere, and the browser is told nothing', async () => {
+    const shop = site();
+    const id = await shop.made({ cart: 'tea' });
+    const visits = [shop.visit(id), shop.visit(id)];
+
+    for (const { manager } of visits) manager.destroy();
+    for (const { visit } of visits) await visit.finish(true);
+
+    const lines = visits.map(({ visit }) =>
+      visit.cookies.applyTo({ status: '200 OK', headers: [], body: '' }),
+    );
+    expect(visits.map(({ manager }) => manager.outcome)).toEqual(['committed', 'dropped']);
+    expect(lines.map(({ headers }) => headers.length > 0)).toEqual([true, false]);
+  });
+
   it('of an ended session and one that is made after it was saved is committed, and the cookie leaves', async () => {
     const shop = site();
     const { visit, manager, store } = shop.visit(await shop.made({ cart: 'tea' }));
@@ -279,6 +294,72 @@ describe('the outcome', () => {
     expect(manager.outcome).toBe('committed');
     const { headers } = visit.cookies.applyTo({ status: '200 OK', headers: [], body: '' });
     expect(headers[0]?.[1]).toContain(manager.sessionID);
+  });
+});
+
+describe('loading another session', () => {
+  it('is refused when something was changed while it was read', async () => {
+    const shop = site();
+    const other = await shop.made({ a: 2 });
+    const { manager, store } = shop.visit(await shop.made({ a: 1 }));
+
+    const loading = manager.load(other);
+    store.set('a', 3);
+
+    await expect(loading).rejects.toMatchObject({ code: 'UNSAVED' });
+    expect(store.get('a')).toBe(3);
+  });
+
+  it('is refused when the reply was given while it was read', async () => {
+    const shop = site();
+    const { visit, manager } = shop.visit();
+
+    const loading = manager.load(await shop.made());
+    void visit.finish(true);
+
+    await expect(loading).rejects.toMatchObject({ code: 'REPLY_SENT' });
+    expect(visit.looked).toBe(false);
+  });
+
+  it('never brings back one that this request has ended, committed or not', async () => {
+    const shop = site();
+    const id = await shop.made({ a: 1 });
+    const { manager, store } = shop.visit(id);
+    manager.destroy();
+
+    expect(await manager.load(id)).toBe(false);
+    await manager.save();
+    expect(await manager.load(id)).toBe(false);
+
+    expect(store.get('a')).toBeUndefined();
+  });
+
+  it('does not ask the driver for what is no id', async () => {
+    const shop = site();
+    const { manager, store } = shop.visit(await shop.made({ a: 1 }));
+    expect(store.get('a')).toBe(1);
+    shop.driver.load = () => Promise.reject(FULL);
+
+    expect(await manager.load('no id')).toBe(false);
+
+    expect([manager.created, store.size]).toEqual([true, 0]);
+  });
+});
+
+describe('an end that was chosen before there was a session', () => {
+  it('is that of the next session and of no other', async () => {
+    const shop = site();
+    const { manager, store } = shop.visit();
+    const chosen = shop.clock.now() + 100;
+
+    manager.setExpire(chosen);
+    store.set('a', 1);
+    expect(manager.expireTime).toBe(chosen);
+    await manager.save();
+    manager.expire();
+    store.set('a', 2);
+
+    expect(manager.expireTime).toBe(shop.clock.now() + 3600);
   });
 });
 
@@ -437,6 +518,7 @@ describe('a new session', () => {
     expect(await shop.stored(id)).toBeUndefined();
     expect(shop.driver.commits).toHaveLength(1);
     expect(cookieOf(visitor)).toBe('shop=');
+    expect(visitor.manager.outcome).toBe('dropped');
   });
 
   it('that was never saved ends without a trace', () => {
@@ -515,6 +597,71 @@ describe('after the visit is finished', () => {
     expect(() => use(visit)).toThrow(expect.objectContaining({ code: 'REPLY_SENT' }));
   });
 
+  it.each<[string, (visit: OneVisit) => unknown]>([
+    [
+      'set',
+      ({ store }) => {
+        store.set('a', 1);
+      },
+    ],
+    [
+      'create',
+      ({ manager }) => {
+        manager.create();
+      },
+    ],
+    [
+      'setExpire',
+      ({ manager }) => {
+        manager.setExpire(4e9);
+      },
+    ],
+    [
+      'destroy',
+      ({ manager }) => {
+        manager.destroy();
+      },
+    ],
+    [
+      'expire',
+      ({ manager }) => {
+        manager.expire();
+      },
+    ],
+    ['sessionID', ({ manager }) => manager.sessionID],
+  ])('%s throws REPLY_SENT where there is no session too', async (_, use) => {
+    const visit = shop.visit();
+    visit.store.get('cart');
+    await visit.visit.finish(true);
+
+    expect(() => use(visit)).toThrow(expect.objectContaining({ code: 'REPLY_SENT' }));
+    expect(visit.manager.created).toBe(true);
+  });
+
+  it('setExpire throws REPLY_SENT also where it needs no cookie', async () => {
+    const other = site({ cookieOptions: { expires: true } });
+    const { visit, manager } = other.visit(await other.made());
+    const end = manager.expireTime;
+    await visit.finish(true);
+
+    expect(() => {
+      manager.setExpire(4e9);
+    }).toThrow(expect.objectContaining({ code: 'REPLY_SENT' }));
+    expect(manager.expireTime).toBe(end);
+  });
+
+  it('save fails with REPLY_SENT when something is left to save, and does nothing otherwise', async () => {
+    const [failed, done] = [shop.visit(await shop.made()), shop.visit(await shop.made())];
+    failed.store.set('a', 1);
+    done.store.set('a', 1);
+    await done.visit.finish(true);
+    shop.driver.failure = FULL;
+    await expect(failed.visit.finish(true)).rejects.toBe(FULL);
+
+    await expect(failed.manager.save()).rejects.toMatchObject({ code: 'REPLY_SENT' });
+    await done.manager.save();
+  });
+
   it.each<[string, (visit: OneVisit) => Promise<unknown>]>([
     ['load', ({ manager }) => manager.load()],
     ['compareAndSet', ({ store }) => store.compareAndSet('a', undefined, 1)],
@@ -544,15 +691,16 @@ describe('a visit with a connection', () => {
   /** The visit of a session whose cookie does not end with it, so that moving the end needs no cookie. */
   async function connected(sessionID?: string) {
     const participants: Participant[] = [];
+    const open: string[] = [];
     const connection: Connection = {
       enlist: (participant) => void participants.push(participant),
       commit: () => Promise.resolve(),
-      undoOpenTransaction: () => false,
+      undoOpenTransaction: () => open.pop() !== undefined,
       rollback: () => undefined,
     };
     const shop = site({ cookieOptions: { expires: true } });
     const { environ } = request({ HTTP_COOKIE: `shop=${sessionID ?? (await shop.made())}` });
-    return { visit: new Visit(shop.settings, environ, connection), participants };
+    return { visit: new Visit(shop.settings, environ, connection), participants, open };
   }
 
   it.each<[string, (visit: Visit) => unknown]>([
@@ -578,6 +726,17 @@ describe('a visit with a connection', () => {
     visit.make();
 
     expect(new Set(participants)).toEqual(new Set([visit]));
+  });
+
+  it('is not committed while a transaction is open that this request began by hand', async () => {
+    const { visit, open } = await connected();
+    visit.use().values('shop').set('a', 1);
+
+    open.push('by hand');
+    await expect(visit.save()).rejects.toMatchObject({ code: 'TRANSACTION_OPEN' });
+    await visit.finish(true);
+
+    expect(visit.outcome).toBe('committed');
   });
 
   it('does not join it when it only reads, or chooses the end of a session to be made', async () => {
