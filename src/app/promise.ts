@@ -41,3 +41,9 @@ export function callShadowing<E extends object>(
     Object.assign(environ, outer);
   });
 }
+
+/** Waits for all of them, whatever fails, and rejects with the first failure: what it was waited for is then over. */
+export async function allSettled(promises: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}

@@ -1,4 +1,4 @@
-import { isPromise } from '../app/promise.js';
+import { allSettled, isPromise } from '../app/promise.js';
 import type { Connection, Participant } from './connection.js';
 import { DatabaseError } from './errors.js';
 import type { SqliteDatabase } from './sqlite.js';
@@ -64,7 +64,7 @@ export class SqliteConnection implements Connection {
 
   commit(): Promise<void> {
     const saves = (this.#participants ?? []).map((participant) => participant.save());
-    const saved = Promise.all(saves).then(() => undefined);
+    const saved = allSettled(saves);
     saved.catch(() => undefined); // the participants commit again at the end, so nobody has to wait for it here
     return saved;
   }

@@ -1,4 +1,5 @@
 import type { Environ } from '../app/environ.js';
+import { allSettled } from '../app/promise.js';
 import type { Header } from '../app/headers.js';
 import type { Connection, Participant } from '../database/connection.js';
 import { transactionOpen } from '../database/write-queue.js';
@@ -298,11 +299,10 @@ export class Visit implements Participant {
     this.#endings = undefined;
     const taken = this.#session?.changed === true ? this.#session.take(clock.now()) : undefined;
     const unseal = this.cookies.seal();
-    const parts = await Promise.allSettled([
+    await allSettled([
       ...endings.map((ending) => this.#commitEnding(...ending)),
       taken && this.#commitTaken(taken, unseal),
     ]);
-    for (const part of parts) if (part.status === 'rejected') throw part.reason;
   }
 
   async #commitEnding(key: SessionKey, reason: EndReason): Promise<void> {

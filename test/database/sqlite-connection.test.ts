@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Participant } from '../../src/database/connection.js';
 import { SqliteDatabase } from '../../src/database/sqlite.js';
@@ -183,6 +184,18 @@ describe('what a request has changed', () => {
     connection.enlist(failing);
 
     await expect(connection.commit()).rejects.toThrow('full');
+  });
+
+  it('is sealed for all who can, before commit says that one failed', async () => {
+    const log: string[] = [];
+    const failing = { save: () => Promise.reject(new Error('full')), rollback: () => undefined };
+    const slow = { save: () => nextTurn().then(() => void log.push('saved')), rollback: () => undefined };
+    connection.enlist(failing);
+    connection.enlist(slow);
+
+    await expect(connection.commit()).rejects.toThrow('full');
+
+    expect(log).toEqual(['saved']);
   });
 });
 
