@@ -11,11 +11,15 @@ import { type Codec, jsonCodec } from '../stores/codec.js';
 import { type CookieOptions, SessionCookie } from '../stores/cookie.js';
 import type { Driver } from '../stores/driver.js';
 import { SessionError } from '../stores/errors.js';
-import { checkLifetime, Manager } from '../stores/manager.js';
+import { type EndHandler, EndHandlers } from '../stores/end-handlers.js';
+import { checkLength, Manager } from '../stores/manager.js';
+import { Notices, type SessionLog } from '../stores/notices.js';
+import { checkPower } from '../stores/powers.js';
 import { varyByCookie } from '../stores/set-cookies.js';
 import { checkApp, type Store } from '../stores/store.js';
 import { Sweeper } from '../stores/sweeper.js';
-import { Visit, type VisitSettings } from '../stores/visit.js';
+import { type InvalidateCorrupt, Visit, type VisitSettings } from '../stores/visit.js';
+import { Watcher } from '../stores/watcher.js';
 import type { EnvironmentLayer } from './environment.js';
 
 /** What `session()` sets. Nothing is read, written or sent until the application uses one of them. */
@@ -30,11 +34,36 @@ export interface SessionLayer {
 export interface SessionOptions {
   /** Names the application, whose values other applications in the session do not see: `a-z A-Z 0-9 - _ .`, 1 to 255. */
   app: string;
-  /** The life of a session in seconds, from when it is made: a fixed end that `setExpire` moves. Default 86400. */
+  /**
+   * The life of a session in seconds, from when it is made: a fixed end that `setExpire` moves. Default 86400, or none
+   * (Infinity) when `idle` is given alone.
+   */
   expire?: number;
+  /**
+   * How long a session lives without use, in seconds; any look at it is a use. It ends then at the earliest, and a tenth of
+   * it (a minute at most) later at the latest, as most uses are not written. Default: for ever. Twisted's `sessionTimeout`.
+   */
+  idle?: number;
   /** Creates the environment's tables when they are missing; data is never dropped. Default false: that is an error. */
   setupEnvironment?: boolean;
   cookie?: CookieOptions;
+  /**
+   * What happens to a session with a value that cannot be decoded, as after a change of the codec. Default `throw`: reading
+   * that value throws. `new`: the session ends, and the request goes on as without one. `quarantine`: so too, and such
+   * values are kept aside for `manager.quarantined()`. Myghty's `session_invalidate_corrupt`.
+   */
+  invalidateCorrupt?: InvalidateCorrupt;
+  /**
+   * Called for every ended session that was made within this layer, or that its application kept something in: with the
+   * reason and the application's last values, at least once, in one process or another. It is retried until it succeeds.
+   */
+  onEnd?: EndHandler;
+  /** By name: what `manager.notifyOnExpire(name, detail)` has called when its session has ended. As `onEnd` otherwise. */
+  handlers?: Readonly<Record<string, EndHandler>>;
+  /** Where a line about each thing that happens to a session goes, without ids and values. Default: nowhere. */
+  log?: SessionLog;
+  /** A subclass with defaults or members of its own. Twisted's `sessionFactory`. */
+  Manager?: typeof Manager;
   /** How values become text. Default JSON. */
   codec?: Codec;
   /** Where the time comes from. Default: the machine. */
@@ -51,9 +80,9 @@ export interface SessionOptions {
  * answers 5xx its changes are dropped, but an ended session stays ended. PythonWeb's `session.Session`.
  *
  * Inside another session layer of the same environment it shares session, cookie and commit, and adds its own store; what
- * it says of `expire`, `commitOn`, `clock` and `sweep` is then the outer layer's to say.
- * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_SWEEP` or `BAD_COOKIE` when the layer is made; `NO_TABLES` or
- * `COOKIE_DIFFERS` or `CODEC_DIFFERS` when the application opens.
+ * it says of `expire`, `idle`, `commitOn`, `clock`, `sweep`, `invalidateCorrupt` and `log` is then the outer layer's to say.
+ * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_IDLE`, `BAD_SWEEP`, `BAD_COOKIE`, `BAD_HANDLER`, `BAD_CORRUPT` or
+ * `BAD_LOG` when the layer is made; `NO_TABLES`, `NO_POWER`, `COOKIE_DIFFERS` or `CODEC_DIFFERS` when the application opens.
  */
 export const session: Layer<
   'session',
@@ -74,10 +103,14 @@ type Inside = Environ & EnvironmentLayer & SessionLayer;
 
 function makeSession(
   application: Application<Inside>,
-  options: SessionOptions,
+  given: SessionOptions,
 ): LayerLife & { answer: Application<Environ & EnvironmentLayer> } {
+  const { Manager: OwnManager = Manager } = given;
+  const options = { ...OwnManager.defaults, ...given };
   checkOptions(options);
   const { app, commitOn = isNoFailure } = options;
+  const handlers = new EndHandlers(options);
+  const managerOf = (visit: Visit) => new OwnManager(visit, app, handlers);
   const warn = plainHttpWarning();
   let settings: VisitSettings | undefined;
   let sweeper: Sweeper | undefined;
@@ -96,7 +129,7 @@ function makeSession(
   const run = (visit: Visit, environ: Environ): Reply | Promise<Reply> => {
     let reply: Reply | Promise<Reply>;
     try {
-      reply = callWith(visit, app, application, environ);
+      reply = callWith(managerOf(visit), app, application, environ);
     } catch (error) {
       return fail(visit, error);
     }
@@ -110,9 +143,9 @@ function makeSession(
   return {
     answer(environ) {
       const current = settings ?? notOpen();
-      const outer = managerOf(environ);
+      const outer = managerIn(environ);
       if (outer?.driver === current.driver && !outer.closed) {
-        const manager = outer.forApp(app);
+        const manager = managerOf(outer.visit);
         const keys = { 'web.session.manager': manager, 'web.session.store': manager.store(app) };
         return callShadowing(application, environ, keys);
       }
@@ -127,12 +160,18 @@ function makeSession(
       const shared = outer?.driver === settings.driver;
       if (shared) checkShared(app, outer, settings);
       await checkTables(settings.driver, options);
+      handlers.open({
+        ...settings,
+        onError: reporter(resources, 'an end handler failed, and will be called again'),
+      });
+      if (resources['tsgi.run_once'] !== true) handlers.start();
       if (!shared) sweeper = startSweeper(settings, options, resources);
       return { 'web.session.manager': settings };
     },
 
     async close() {
-      await sweeper?.stop();
+      await Promise.all([handlers.close(), sweeper?.stop()]);
+      settings?.watcher.stop();
       sweeper = settings = undefined;
     },
   };
@@ -140,15 +179,14 @@ function makeSession(
 
 /** Calls the application with this visit's keys. */
 function callWith(
-  visit: Visit,
+  manager: Manager,
   app: string,
   application: Application<Inside>,
   environ: Environ,
 ): Reply | Promise<Reply> {
-  const manager = new Manager(visit, app);
   const store = manager.store(app);
-  const { driver } = visit.settings;
-  if (managerOf(environ) !== undefined) {
+  const { driver } = manager;
+  if (managerIn(environ) !== undefined) {
     const keys = { 'web.session.driver': driver, 'web.session.manager': manager, 'web.session.store': store };
     return callShadowing(application, environ, keys);
   }
@@ -197,10 +235,22 @@ function isLoopback(address: string | undefined): boolean {
 }
 
 function settingsFor(options: SessionOptions, resources: Resources): VisitSettings {
-  const { expire = DAY, codec = jsonCodec, clock = systemClock } = options;
+  const { idle = Infinity, expire = idle === Infinity ? DAY : Infinity } = options;
+  const { codec = jsonCodec, clock = systemClock, invalidateCorrupt = 'throw' } = options;
   const name = resources['web.environment.name'] as string;
   const driver = resources['web.environment.driver'] as Driver;
-  return { driver, codec, clock, lifetime: expire, cookie: new SessionCookie(name, options.cookie) };
+  if (invalidateCorrupt === 'quarantine') checkPower(driver, 'quarantine', "invalidateCorrupt: 'quarantine'");
+  return {
+    driver,
+    codec,
+    clock,
+    lifetime: expire,
+    idle,
+    invalidateCorrupt,
+    cookie: new SessionCookie(name, options.cookie),
+    notices: new Notices(name, clock, options.log),
+    watcher: new Watcher(driver, clock, reporter(resources, 'a callback at the end of a session failed')),
+  };
 }
 
 async function checkTables(driver: Driver, { setupEnvironment = false }: SessionOptions): Promise<void> {
@@ -209,17 +259,23 @@ async function checkTables(driver: Driver, { setupEnvironment = false }: Session
 }
 
 function startSweeper(
-  { driver, clock }: VisitSettings,
+  settings: VisitSettings,
   { sweep = MINUTE }: SessionOptions,
   resources: Resources,
 ): Sweeper | undefined {
   if (sweep === false || resources['tsgi.run_once'] === true) return undefined;
-  const errors = resources['tsgi.errors'] as ErrorStream;
-  const sweeper = new Sweeper(driver, clock, sweep, (error) => {
-    logFailure(errors, 'session() could not remove ended sessions, and will try again', error);
-  });
+  const onError = reporter(resources, 'removing ended sessions failed, and will be tried again');
+  const sweeper = new Sweeper(settings, sweep, onError);
   sweeper.start();
   return sweeper;
+}
+
+/** Writes what fails outside any request to the log. */
+function reporter(resources: Resources, what: string): (error: unknown) => void {
+  const errors = resources['tsgi.errors'] as ErrorStream;
+  return (error) => {
+    logFailure(errors, `session(): ${what}`, error);
+  };
 }
 
 const MINUTE = 60;
@@ -230,7 +286,7 @@ function isNoFailure(reply: Reply | undefined): boolean {
   return reply?.status.startsWith('5') === false;
 }
 
-function managerOf(environ: Environ): Manager | undefined {
+function managerIn(environ: Environ): Manager | undefined {
   return (environ as Partial<Inside>)['web.session.manager'];
 }
 
@@ -239,12 +295,24 @@ function connectionOf(environ: Environ): Connection | undefined {
   return (environ as { 'web.database.connection'?: Connection })['web.database.connection'];
 }
 
-function checkOptions({ app, expire = DAY, sweep = MINUTE, cookie }: SessionOptions): void {
+function checkOptions(options: SessionOptions): void {
+  const { app, expire = DAY, idle = DAY, sweep = MINUTE, cookie, invalidateCorrupt = 'throw', log } = options;
   checkApp(app);
-  checkLifetime(expire);
+  checkLength('expire', expire);
+  checkLength('idle', idle);
   new SessionCookie('checked', cookie); // its constructor refuses what no browser accepts
-  if (sweep === false || (Number.isFinite(sweep) && sweep > 0)) return;
-  throw new SessionError('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);
+  if (sweep !== false && !(Number.isFinite(sweep) && sweep > 0))
+    throw bad('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);
+  if (!['throw', 'new', 'quarantine'].includes(invalidateCorrupt))
+    throw bad('BAD_CORRUPT', `invalidateCorrupt is ${String(invalidateCorrupt)}. ${CORRUPT_CHOICES}`);
+  if (log !== undefined && typeof (log as Partial<SessionLog>).write !== 'function')
+    throw bad('BAD_LOG', 'log has no write(line). Give a stream, such as process.stderr.');
+}
+
+const CORRUPT_CHOICES = "It is 'throw', 'new' or 'quarantine'.";
+
+function bad(code: string, sentence: string): SessionError {
+  return new SessionError(code, sentence);
 }
 
 function noTables(): SessionError {

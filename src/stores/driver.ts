@@ -5,22 +5,46 @@ import type { SessionKey } from './session-id.js';
 export type Encoded = string;
 
 /**
- * What a driver can do beyond the contract. The published suite tests the powers a driver has and prints those it lacks.
+ * What a driver can do beyond what every driver does. The published suite tests the powers a driver has and prints those
+ * it lacks.
  *
  * - `persistent`: what was committed is there again after the process ends.
  * - `shared`: several processes may use the same sessions at once.
- *
- * Durable end events, locks and aliases of regenerated sessions will each be a power too.
+ * - `aliases`: a session can get another key, and its older ones lead to it: `commit` with `rename`.
+ * - `events`: the end of a session is recorded for the handlers registered with it: `claim` and `settle`.
+ * - `locks`: `lock` and `unlock`.
+ * - `quarantine`: values that cannot be decoded are put aside: `quarantined` and `clearQuarantine`.
  */
-export type Power = 'persistent' | 'shared';
+export type Power = 'persistent' | 'shared' | 'aliases' | 'events' | 'locks' | 'quarantine';
 
-/** Why a session ended. A driver with durable end events will keep it with the event. */
+/** Why a session ended. */
 export type EndReason = 'destroyed' | 'expired' | 'idle' | 'invalidated' | 'evicted' | 'corrupt';
 
 /** A session as it was last committed. */
 export interface StoredSession extends Moments {
+  /** What it is stored under. Another key than the one asked for, when that is an older one. */
+  readonly key: SessionKey;
+  /** There when the key asked for is an older one of the session. */
+  readonly alias?: Alias;
+  /** The handlers that are to hear of its end. */
+  readonly handlers: readonly Registration[];
   /** The values of each application that has any, by key. */
   readonly values: ReadonlyMap<string, ReadonlyMap<string, Encoded>>;
+}
+
+/** An older key of a session. */
+export interface Alias {
+  /** The moment from which the manager refuses it, in seconds. The driver goes on answering it. */
+  readonly until: number;
+  /** The key that followed it, as the manager sealed its id. The driver keeps it and never looks inside. */
+  readonly next: string;
+}
+
+/** A handler of an application that is to hear of a session's end. */
+export interface Registration {
+  readonly app: string;
+  readonly handler: string;
+  readonly detail?: Encoded | undefined;
 }
 
 /** What is to happen to one key, on the value that is stored when the commit is applied. */
@@ -38,6 +62,7 @@ export interface AppChanges {
 
 /** A difference, applied as a whole or not at all. */
 export interface Commit {
+  /** An older key of the session does as well: the difference goes to the session it leads to. */
   readonly key: SessionKey;
   /** The manager's moment, in seconds. A stored session whose deadline is not after it counts as gone. */
   readonly now: number;
@@ -45,33 +70,117 @@ export interface Commit {
   readonly create?: Moments;
   /** Moves the moments of the stored session. */
   readonly move?: Move;
+  /** Removes the values of all applications, before the changes. */
+  readonly empty?: boolean;
   /** By application. Applications and keys that are not named keep what they have. */
   readonly changes: ReadonlyMap<string, AppChanges>;
+  /** Handlers to add. One of the same application and name takes the place of the older. */
+  readonly register?: readonly Registration[];
+  /** Gives the session another key; the one before becomes an alias. Power `aliases`. */
+  readonly rename?: Rename;
+}
+
+export interface Rename extends Alias {
+  /** A key that was never used. */
+  readonly to: SessionKey;
 }
 
 /**
  * - `committed`: applied.
+ * - `superseded`: applied, but `key` is an older key of the session; `rename` was not done.
  * - `gone`: there is no such session (ended, swept, past its deadline, or never made); nothing was changed.
  * - `exists`: `create` met a stored session, even one past its deadline; nothing was changed.
  */
-export type CommitResult = 'committed' | 'gone' | 'exists';
+export type CommitResult = 'committed' | 'superseded' | 'gone' | 'exists';
+
+export interface Ending {
+  /** An older key of the session does as well. */
+  readonly key: SessionKey;
+  readonly reason: EndReason;
+  /** The manager's moment, in seconds. */
+  readonly now: number;
+  /** Values to put aside. Power `quarantine`. */
+  readonly corrupt?: readonly CorruptValue[];
+}
+
+/** A value that cannot be decoded. */
+export interface CorruptValue {
+  readonly app: string;
+  readonly key: string;
+  readonly value: Encoded;
+}
 
 /** A part of the sessions that are past their deadline. */
 export interface Sweep {
-  /** Sessions whose deadline is in [from, to], both included, in seconds. */
+  /** Sessions whose deadline is in [from, to], both included, in seconds. They end at `to`, by the reason `endingOf` names. */
   readonly from: number;
   readonly to: number;
   /** Where the step before stopped. */
-  readonly after?: SessionKey | undefined;
+  readonly after?: string | undefined;
   /** At most how many stored sessions one step looks at. */
   readonly limit: number;
+  /** Aliases whose `until` is before this moment are forgotten. Default: none. */
+  readonly aliasesBefore?: number;
+  /** Events that were recorded before this moment are given up. Default: none. */
+  readonly eventsBefore?: number;
 }
 
 export interface SweepStep {
   /** How many sessions were removed. */
   readonly removed: number;
-  /** Where the next step goes on; undefined at the end. */
-  readonly next: SessionKey | undefined;
+  /** How many events were given up, which no handler has acknowledged. */
+  readonly lostEvents: number;
+  /** Where the next step goes on; undefined at the end. Whatever text the driver likes. */
+  readonly next: string | undefined;
+}
+
+/** That a session has ended, for one of the handlers registered with it. */
+export interface StoredEvent {
+  /** Of the ending: the same for all its handlers and on every delivery. */
+  readonly id: string;
+  readonly app: string;
+  readonly handler: string;
+  readonly detail?: Encoded | undefined;
+  readonly reason: EndReason;
+  readonly createdAt: number;
+  readonly endedAt: number;
+  /** What the application kept in the session at its end. */
+  readonly values: ReadonlyMap<string, Encoded>;
+  /** How often it was claimed, this time included. */
+  readonly attempt: number;
+}
+
+export interface Claim {
+  readonly app: string;
+  readonly handlers: readonly string[];
+  /** The manager's moment, in seconds: events that are due then. */
+  readonly now: number;
+  /** Nobody else gets the claimed events before this moment. */
+  readonly until: number;
+  readonly limit: number;
+}
+
+/** What became of a claimed event. */
+export interface Settlement {
+  readonly event: Pick<StoredEvent, 'id' | 'app' | 'handler' | 'attempt'>;
+  /** When it is due again; without it, it is done with. */
+  readonly retryAt?: number;
+}
+
+export interface Lock {
+  /** An older key of the session does as well. */
+  readonly key: SessionKey;
+  /** A name that nobody else has. The same owner may ask again, for longer. */
+  readonly owner: string;
+  readonly now: number;
+  /** The lock ends by itself at this moment. */
+  readonly until: number;
+}
+
+export interface QuarantinedValue extends CorruptValue {
+  /** Where a next page goes on. */
+  readonly number: number;
+  readonly foundAt: number;
 }
 
 /**
@@ -106,12 +215,36 @@ export interface Driver {
    */
   commit(commit: Commit): Promise<CommitResult>;
 
-  /** Removes a session and all its values, past its deadline or not. False when there is none, as the second time. */
-  end(key: SessionKey, reason: EndReason): Promise<boolean>;
+  /**
+   * Removes a session and all its values, past its deadline or not, and records an event for each handler registered with
+   * it, all or nothing. False when there is none, as the second time.
+   */
+  end(ending: Ending): Promise<boolean>;
 
   /**
-   * Removes sessions by deadline, a step at a time, so that nobody waits for long. Every session that was there before
+   * Ends sessions by deadline, a step at a time, so that nobody waits for long. Every session that was there before
    * the first step is looked at once; one that a commit prolongs meanwhile is kept.
    */
   sweep(sweep: Sweep): Promise<SweepStep>;
+
+  /** Power `events`: takes events that are due, the oldest first. Each is another one's to take only after `until`. */
+  claim?(claim: Claim): Promise<StoredEvent[]>;
+  /**
+   * Power `events`: forgets an event that is done with, or makes it due again, unless a later claim has taken it since.
+   * False when there is no such event any more, as the second time.
+   */
+  settle?(settlement: Settlement): Promise<boolean>;
+
+  /**
+   * Power `locks`: takes the lock of a session, or prolongs one's own. False while another owner has it. It needs no stored
+   * session, and follows one that gets another key.
+   */
+  lock?(lock: Lock): Promise<boolean>;
+  /** Power `locks`: gives a lock back. False when the owner does not have it, as after another took it past its time. */
+  unlock?(owner: string): Promise<boolean>;
+
+  /** Power `quarantine`: what was put aside, in that order, from the one after `after` on. */
+  quarantined?(page: { after?: number; limit: number }): Promise<QuarantinedValue[]>;
+  /** Power `quarantine`: forgets what was put aside. Answers how many values. */
+  clearQuarantine?(): Promise<number>;
 }

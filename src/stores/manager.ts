@@ -1,11 +1,16 @@
 import type { Header } from '../app/headers.js';
-import type { Driver } from './driver.js';
+import type { Codec, Value } from './codec.js';
+import type { Driver, QuarantinedValue } from './driver.js';
+import type { EndHandlers } from './end-handlers.js';
 import { SessionError, SessionWarning } from './errors.js';
 import { judge, type Verdict } from './expiry.js';
+import type { LockOptions } from './lock.js';
+import { powerless } from './powers.js';
 import { isSessionId, keyOf } from './session-id.js';
 import { Store } from './store.js';
 import { sweepAll } from './sweeper.js';
 import type { Outcome, Visit } from './visit.js';
+import type { Ended } from './watcher.js';
 
 export interface CreateOptions {
   /** Whether the layer adds the cookie to the reply. Default true; false leaves it in `responseHeaders`. */
@@ -26,6 +31,21 @@ export interface Named {
   sessionID: string;
 }
 
+export interface RegenerateOptions {
+  /**
+   * How many seconds the older id still leads to the session, so that requests on their way are not signed out. Default 10;
+   * 0 where somebody else may know the older id, as at a sign-in.
+   */
+  grace?: number;
+}
+
+export interface QuarantineOptions {
+  /** The `number` of the last value of the page before. Default: from the first on. */
+  after?: number;
+  /** At most how many values. Default 100. */
+  limit?: number;
+}
+
 export interface CleanupOptions {
   /** Sessions that ended in [min, max], in seconds since the epoch. Defaults: 0 and now. */
   min?: number;
@@ -41,19 +61,28 @@ export interface CleanupOptions {
  * answers a promise. A session is made when something is first kept in it, when its id is asked for, or by `create()`.
  */
 export class Manager {
+  /**
+   * What a subclass changes of the session layer's own defaults, as Twisted's `sessionTimeout` of a Session subclass does:
+   * `static override readonly defaults = { idle: 60 }`. What the layer's options say comes first.
+   */
+  static readonly defaults: ManagerDefaults = {};
+
   readonly #visit: Visit;
   readonly #app: string;
+  readonly #handlers: EndHandlers;
   readonly #stores = new Map<string, Store>();
 
   /** Made by the session layer, one for each request and for each layer that shares it. */
-  constructor(visit: Visit, app: string) {
+  constructor(visit: Visit, app: string, handlers: EndHandlers) {
     this.#visit = visit;
     this.#app = app;
+    this.#handlers = handlers;
+    if (handlers.listens) visit.listen(app);
   }
 
-  /** The manager of the same session as another application has it: a session layer inside another one uses it. */
-  forApp(app: string): Manager {
-    return new Manager(this.#visit, app);
+  /** For a session layer inside another one: the request whose session it shares. */
+  get visit(): Visit {
+    return this.#visit;
   }
 
   /** Whether the reply has been given, so that the session can be neither opened nor changed. */
@@ -85,9 +114,35 @@ export class Manager {
     return this.#visit.look()?.moments.lifetime ?? this.#visit.settings.lifetime;
   }
 
+  /** How long the session lives without use, in seconds. Infinity: for ever. Twisted's `sessionTimeout`. */
+  get idle(): number {
+    return this.#visit.moments.idle;
+  }
+
   /** The moment of the fixed end, in seconds since the epoch. Infinity: none. Makes nothing. */
   get expireTime(): number {
-    return this.#visit.expireTime;
+    return this.#visit.moments.expireTime;
+  }
+
+  /** When the session was made, in seconds since the epoch; now when there is none. Myghty's `created`. */
+  get createdAt(): number {
+    return this.#visit.moments.createdAt;
+  }
+
+  /**
+   * The last use before this request, in seconds since the epoch; now when there is none. With `idle` a use is recorded at
+   * most once in a tenth of it and once a minute; without, only by `touch()`. Twisted's `lastModified`.
+   */
+  get accessed(): number {
+    return this.#visit.moments.accessed;
+  }
+
+  /**
+   * Whether the request came with the id of a session that is not valid any more, or never was; also after `invalidate()`.
+   * `created` is true then as well.
+   */
+  get wasInvalidated(): boolean {
+    return this.#visit.wasInvalidated;
   }
 
   /** Why the request's cookie led to no session; undefined when it led to one, or none came. */
@@ -127,7 +182,7 @@ export class Manager {
    * @throws SessionError `SESSION_EXISTS` when the request has one; `BAD_EXPIRE`; `REPLY_SENT`.
    */
   create({ sendCookieHeaders = true, expire }: CreateOptions = {}): void {
-    if (expire !== undefined) checkLifetime(expire);
+    if (expire !== undefined) checkLength('expire', expire);
     if (this.#visit.look() !== undefined) {
       throw new SessionError(
         'SESSION_EXISTS',
@@ -201,6 +256,86 @@ export class Manager {
   }
 
   /**
+   * Ends the session now, whoever holds values in it. It is as if the request had come without a valid one: `created` and
+   * `wasInvalidated` are true, and the next use makes a new session with a new id. Without a use the cookie is cleared.
+   * Myghty's `invalidate()`.
+   */
+  invalidate(): void {
+    this.#visit.end('invalidated');
+  }
+
+  /**
+   * Removes the values of all applications, at once. The session stays, with its id and its moments; what is set afterwards
+   * is kept. What this request changed before and did not save is dropped. Resolves when it is durable. Myghty's `delete()`.
+   */
+  delete(): Promise<void> {
+    return this.#visit.empty();
+  }
+
+  /** Records that the session is used now, also when another use was recorded shortly before. Twisted's `touch()`. */
+  touch(): void {
+    this.#visit.touch();
+  }
+
+  /**
+   * Gives the session another id and keeps its values: at a sign-in, so that an id that somebody else has planted or seen
+   * leads nowhere. The older id leads to the session for the grace, and is unknown then; its use is told as `reuse`. Of two
+   * requests at once the first wins, and the second gets its id once that is committed. Without a session it does nothing.
+   * @throws SessionError `BAD_GRACE`; `NO_POWER` when the storage cannot.
+   */
+  regenerate({ grace = 10 }: RegenerateOptions = {}): void {
+    if (!(grace >= 0)) {
+      throw new SessionError('BAD_GRACE', `grace is ${String(grace)}. It is a number of seconds, 0 or more.`);
+    }
+    this.#visit.regenerate(grace);
+  }
+
+  /**
+   * Calls back when the session has ended, whatever the reason: by this process at once, otherwise when its end is due and
+   * after reading it again, since another process may have prolonged or ended it. Twisted's `notifyOnExpire`.
+   *
+   * It belongs to this process: it is lost when that ends, and never runs in a CGI program. Until then the callback is kept
+   * in memory with all it refers to. Register it once for a session, as when `created` is true.
+   */
+  notifyOnExpire(callback: Ended): void;
+  /**
+   * Has a handler of the layer's option `handlers` called when the session has ended, in whatever process: at least once,
+   * and again until it succeeds. Registering it again replaces the detail. Resolves when that is durable.
+   * @throws SessionError `NO_HANDLER` for a name that is not in `handlers`; `NO_POWER` when the storage cannot.
+   */
+  notifyOnExpire(handler: string, detail?: Value): Promise<void>;
+  notifyOnExpire(handler: Ended | string, detail?: Value): Promise<void> | undefined {
+    if (typeof handler !== 'string') {
+      this.#visit.watch(handler);
+      return undefined;
+    }
+    return this.#register(handler, detail);
+  }
+
+  /**
+   * Takes the lock of the session, which others that ask for it wait for, in all processes; then reads the session again.
+   * Nobody who does not ask waits: changes need no lock, since they are committed as differences. It is given back at the
+   * end of the request, by `unlock()`, or when its lease is over. Myghty's `lock()`.
+   * @throws SessionError `LOCK_TIMEOUT` (503); `UNSAVED` when the session has changes; `NO_POWER` when the storage cannot.
+   */
+  lock(options: LockOptions = {}): Promise<void> {
+    return this.#visit.lock(options);
+  }
+
+  /** Saves, and gives the lock back. Without a lock it saves. Myghty's `unlock()`. */
+  unlock(): Promise<void> {
+    return this.#visit.unlock();
+  }
+
+  /**
+   * Takes the lock, runs the work, saves, and gives the lock back. Resolves with what the work answered.
+   * @throws SessionError as `lock`; `LOCK_LOST` (503) when the lease was over before the work was: its changes are dropped.
+   */
+  withLock<T>(work: () => T | Promise<T>, options: LockOptions = {}): Promise<T> {
+    return this.#visit.withLock(work, options);
+  }
+
+  /**
    * Commits what changed so far. Resolves when it is durable; a later throw does not drop it. The cookie of a session made
    * in this request leaves with the reply, so that a visitor whose request throws after this does not get it.
    * Myghty's `save()`.
@@ -215,7 +350,8 @@ export class Manager {
   }
 
   /**
-   * Removes sessions that have ended, for administrators; the layer sweeps by itself. Resolves with how many.
+   * Removes sessions that have ended, for administrators; the layer sweeps by itself. Resolves with how many. The end
+   * handlers of this layer then hear of what is due, which in a CGI program nobody else does.
    * @throws SessionWarning `CLEANUP_FUTURE` for a `max` in the future, unless `ignoreWarning`.
    */
   async cleanup({ min = 0, max, ignoreWarning = false }: CleanupOptions = {}): Promise<number> {
@@ -226,7 +362,24 @@ export class Manager {
         'cleanup() got a max in the future, which removes live sessions. If that is meant, give ignoreWarning: true.',
       );
     }
-    return sweepAll(this.driver, min, max ?? now);
+    const { removed } = await sweepAll(this.driver, { from: min, to: max ?? now, now });
+    await this.#handlers.deliver();
+    return removed;
+  }
+
+  /**
+   * The values that were put aside by `invalidateCorrupt: 'quarantine'`, the oldest first, as text, for administrators.
+   * @throws SessionError `NO_POWER` when the storage cannot.
+   */
+  async quarantined({ after = 0, limit = 100 }: QuarantineOptions = {}): Promise<QuarantinedValue[]> {
+    if (this.driver.quarantined === undefined) throw powerless('quarantine', 'quarantined()');
+    return this.driver.quarantined({ after, limit });
+  }
+
+  /** Forgets what was put aside. Resolves with how many values. @throws SessionError `NO_POWER` when the storage cannot. */
+  async clearQuarantine(): Promise<number> {
+    if (this.driver.clearQuarantine === undefined) throw powerless('quarantine', 'clearQuarantine()');
+    return this.driver.clearQuarantine();
   }
 
   /** The id in the request's cookie as it came, valid or not; `noSessionID` when none came. */
@@ -242,6 +395,12 @@ export class Manager {
   /** Queues a cookie that makes the browser forget the session's; the session itself stays. Answers the header. */
   deleteCookie({ sendCookieHeaders = true }: Pick<CreateOptions, 'sendCookieHeaders'> = {}): Header {
     return this.#visit.clearCookie(sendCookieHeaders);
+  }
+
+  async #register(handler: string, detail: Value | undefined): Promise<void> {
+    if (!this.#handlers.has(handler)) throw noHandler(handler);
+    const { codec } = this.#visit.settings;
+    await this.#visit.register({ app: this.#app, handler, detail: encoded(codec, detail) });
   }
 
   #currentID(): string | undefined {
@@ -273,7 +432,8 @@ export class Manager {
     const stored = await this.#stored(sessionID);
     if (stored === undefined) return;
     if (options.ignoreWarning !== true) this.#warnOfOthers([...stored.values.keys()]);
-    await this.driver.end(keyOf(sessionID), 'destroyed');
+    const now = this.#visit.settings.clock.now();
+    await this.driver.end({ key: keyOf(sessionID), reason: 'destroyed', now });
   }
 
   #warnOfOthers(apps: readonly string[]): void {
@@ -294,12 +454,29 @@ export class Manager {
   }
 }
 
-/** @throws SessionError `BAD_EXPIRE` */
-export function checkLifetime(expire: number): void {
-  if (typeof expire === 'number' && expire > 0) return;
+/** The options of the session layer that a subclass of the manager has defaults for. */
+export interface ManagerDefaults {
+  readonly expire?: number;
+  readonly idle?: number;
+}
+
+function encoded(codec: Codec, detail: Value | undefined): string | undefined {
+  return detail === undefined ? undefined : codec.encode(detail);
+}
+
+function noHandler(handler: string): SessionError {
+  return new SessionError(
+    'NO_HANDLER',
+    `notifyOnExpire() names ${JSON.stringify(handler)}, which is not in the layer's option handlers. Give session() one.`,
+  );
+}
+
+/** @throws SessionError `BAD_EXPIRE` or `BAD_IDLE` */
+export function checkLength(name: 'expire' | 'idle', seconds: number): void {
+  if (typeof seconds === 'number' && seconds > 0) return;
   throw new SessionError(
-    'BAD_EXPIRE',
-    `expire is ${String(expire)}. It is a length in seconds, more than 0.`,
+    `BAD_${name.toUpperCase()}`,
+    `${name} is ${String(seconds)}. It is a length in seconds, more than 0.`,
   );
 }
 
@@ -309,7 +486,10 @@ function sentenceOf(verdict: Verdict): string | undefined {
     case 'live':
       return undefined;
     case 'unknown':
+    case 'superseded':
       return 'The session does not exist: it has ended, or was never made here.';
+    case 'corrupt':
+      return 'The session was ended, since what it kept cannot be read.';
     case 'idle':
       return `The session has expired: it was not used for too long, by ${Math.ceil(verdict.lateBy)} s.`;
     case 'expired':

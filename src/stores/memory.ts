@@ -1,28 +1,48 @@
 import type {
+  Alias,
   AppChanges,
   Change,
+  Claim,
   Commit,
   CommitResult,
   Driver,
   Encoded,
+  Ending,
+  Lock,
   Power,
+  QuarantinedValue,
+  Rename,
+  Settlement,
+  StoredEvent,
   StoredSession,
+  Sweep,
+  SweepStep,
 } from './driver.js';
-import type { Sweep, SweepStep } from './driver.js';
-import { deadlineOf, moved, type Moments } from './expiry.js';
+import { eventsOf, registered } from './events.js';
+import { deadlineOf, endingOf, type Moments, moved } from './expiry.js';
+import { MemoryOutbox } from './memory/outbox.js';
 import type { SessionKey } from './session-id.js';
 
-type Values = ReadonlyMap<string, ReadonlyMap<string, Encoded>>;
+type Values = StoredSession['values'];
+
+interface OlderKey extends Alias {
+  readonly to: SessionKey;
+}
 
 /**
  * Sessions in this process's memory, gone when it ends: for tests, and for programs that want nothing more. A good
  * example for a new driver.
  */
 export class MemoryDriver implements Driver {
-  readonly powers: ReadonlySet<Power> = new Set();
+  readonly powers: ReadonlySet<Power> = new Set<Power>(['aliases', 'events', 'locks', 'quarantine']);
   readonly #sessions = new Map<SessionKey, StoredSession>();
+  readonly #olderKeys = new Map<SessionKey, OlderKey>();
+  readonly #outbox = new MemoryOutbox();
+  readonly #locks = new Map<SessionKey, Lock>();
+  #quarantine: QuarantinedValue[] = [];
+  #quarantined = 0;
   /** Sweeps under way by the key they stopped at. A Map's iterator stays right whatever comes and goes meanwhile. */
-  readonly #walks = new Map<SessionKey, Iterable<[SessionKey, StoredSession]>>();
+  readonly #walks = new Map<string, Iterable<[SessionKey, StoredSession]>>();
 
   completeEnvironment(): Promise<boolean> {
     return Promise.resolve(true);
@@ -34,6 +54,10 @@ export class MemoryDriver implements Driver {
 
   removeEnvironment(): Promise<void> {
     this.#sessions.clear();
+    this.#olderKeys.clear();
+    this.#locks.clear();
+    this.#outbox.clear();
+    this.#quarantine = [];
     return Promise.resolve();
   }
 
@@ -42,7 +66,10 @@ export class MemoryDriver implements Driver {
   }
 
   loadNow(key: SessionKey): StoredSession | undefined {
-    return this.#sessions.get(key);
+    const older = this.#olderKeys.get(key);
+    if (older === undefined) return this.#sessions.get(key);
+    const stored = this.#sessions.get(this.#newest(key));
+    return stored && { ...stored, alias: { until: older.until, next: older.next } };
   }
 
   commit(commit: Commit): Promise<CommitResult> {
@@ -51,44 +78,111 @@ export class MemoryDriver implements Driver {
     });
   }
 
-  end(key: SessionKey): Promise<boolean> {
-    return Promise.resolve(this.#sessions.delete(key));
+  end({ key, reason, now, corrupt = [] }: Ending): Promise<boolean> {
+    const ended = this.#end(this.#newest(key), reason, now);
+    for (const value of ended ? corrupt : []) {
+      this.#quarantine.push({ ...value, number: (this.#quarantined += 1), foundAt: now });
+    }
+    return Promise.resolve(ended);
   }
 
-  sweep({ from, to, after, limit }: Sweep): Promise<SweepStep> {
+  sweep({ from, to, after, limit, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<SweepStep> {
     let removed = 0;
     let looked = 0;
+    const lostEvents = this.#outbox.forget(eventsBefore);
+    for (const [key, { until }] of this.#olderKeys) if (until < aliasesBefore) this.#olderKeys.delete(key);
     const walk = this.#goOn(after);
     for (const [key, stored] of walk) {
       const deadline = deadlineOf(stored);
-      if (deadline >= from && deadline <= to && this.#sessions.delete(key)) removed += 1;
+      if (deadline >= from && deadline <= to && this.#end(key, endingOf(stored), to)) removed += 1;
       looked += 1;
       if (looked < limit) continue;
       this.#walks.set(key, walk);
-      return Promise.resolve({ removed, next: key });
+      return Promise.resolve({ removed, lostEvents, next: key });
     }
-    return Promise.resolve({ removed, next: undefined });
+    return Promise.resolve({ removed, lostEvents, next: undefined });
   }
 
-  #goOn(after: SessionKey | undefined): Iterable<[SessionKey, StoredSession]> {
+  claim(claim: Claim): Promise<StoredEvent[]> {
+    return Promise.resolve(this.#outbox.claim(claim));
+  }
+
+  settle(settlement: Settlement): Promise<boolean> {
+    return Promise.resolve(this.#outbox.settle(settlement));
+  }
+
+  lock(lock: Lock): Promise<boolean> {
+    const key = this.#newest(lock.key);
+    const held = this.#locks.get(key);
+    const isFree = held === undefined || held.owner === lock.owner || held.until <= lock.now;
+    if (isFree) this.#locks.set(key, lock);
+    return Promise.resolve(isFree);
+  }
+
+  unlock(owner: string): Promise<boolean> {
+    const held = [...this.#locks].find(([, lock]) => lock.owner === owner);
+    return Promise.resolve(held !== undefined && this.#locks.delete(held[0]));
+  }
+
+  quarantined({ after = 0, limit }: { after?: number; limit: number }): Promise<QuarantinedValue[]> {
+    return Promise.resolve(this.#quarantine.filter(({ number }) => number > after).slice(0, limit));
+  }
+
+  clearQuarantine(): Promise<number> {
+    const { length } = this.#quarantine;
+    this.#quarantine = [];
+    return Promise.resolve(length);
+  }
+
+  #goOn(after: string | undefined): Iterable<[SessionKey, StoredSession]> {
     const walk = after && this.#walks.get(after);
     if (after !== undefined) this.#walks.delete(after);
-    return walk ?? this.#sessions.entries();
+    return walk || this.#sessions.entries();
+  }
+
+  #newest(key: SessionKey): SessionKey {
+    let newest = key;
+    for (let older = this.#olderKeys.get(key); older !== undefined; older = this.#olderKeys.get(newest)) {
+      newest = older.to;
+    }
+    return newest;
   }
 
   #apply(commit: Commit): CommitResult {
-    const stored = this.#sessions.get(commit.key);
-    if (commit.create !== undefined) {
-      return stored === undefined ? this.#store(commit, commit.create, NONE) : 'exists';
-    }
-    if (stored === undefined || deadlineOf(stored) <= commit.now) return 'gone';
-    return this.#store(commit, moved(stored, commit.move ?? {}), stored.values);
+    const { create, now, move = {} } = commit;
+    const key = this.#newest(commit.key);
+    const stored = this.#sessions.get(key);
+    if (create !== undefined) return stored === undefined ? this.#store(commit, key, create) : 'exists';
+    if (stored === undefined || deadlineOf(stored) <= now) return 'gone';
+    return this.#store(commit, key, moved(stored, move), stored);
   }
 
   /** What is stored is never changed in place: a picture given to a manager stays as it was. */
-  #store({ key, changes }: Commit, moments: Moments, before: Values): CommitResult {
-    this.#sessions.set(key, { ...moments, values: applyChanges(before, changes) });
+  #store(commit: Commit, key: SessionKey, moments: Moments, before?: StoredSession): CommitResult {
+    const { changes, empty = false, register = [], rename } = commit;
+    const handlers = registered(before?.handlers ?? [], register);
+    const values = applyChanges(empty ? NONE : (before?.values ?? NONE), changes);
+    const { createdAt, accessed, lifetime, expireTime, idle } = moments;
+    this.#sessions.set(key, { key, createdAt, accessed, lifetime, expireTime, idle, handlers, values });
+    if (key !== commit.key) return 'superseded';
+    if (rename !== undefined) this.#rename(key, rename);
     return 'committed';
+  }
+
+  #rename(key: SessionKey, { to, until, next }: Rename): void {
+    const stored = this.#sessions.get(key);
+    const lock = this.#locks.get(key);
+    if (stored !== undefined) this.#sessions.set(to, { ...stored, key: to });
+    if (lock !== undefined) this.#locks.set(to, lock);
+    this.#sessions.delete(key);
+    this.#locks.delete(key);
+    this.#olderKeys.set(key, { to, until, next });
+  }
+
+  #end(key: SessionKey, reason: Ending['reason'], now: number): boolean {
+    const stored = this.#sessions.get(key);
+    if (stored !== undefined) this.#outbox.add(eventsOf(stored, { reason, now }));
+    return this.#sessions.delete(key);
   }
 }
 

@@ -1,56 +1,87 @@
 import type { Codec } from './codec.js';
-import type { Commit, Encoded } from './driver.js';
+import type { Alias, AppChanges, Commit, Encoded, Registration, Rename, StoredSession } from './driver.js';
 import { type Moments, type Move, moved } from './expiry.js';
-import type { SessionKey } from './session-id.js';
-import { type TakenChanges, type Update, Values } from './values.js';
+import { keyOf, newSessionId, type SessionKey } from './session-id.js';
+import { sealNext } from './successor.js';
+import { type Update, Values } from './values.js';
 
 /** A difference on its way to the driver. */
 export interface Taken {
   readonly commit: Commit;
+  /** The id it had, when the session was to get another. */
+  readonly left: string | undefined;
   /** The commit failed: its difference is to be committed again, with what has changed since. */
   readonly giveBack: () => void;
 }
 
-/** One session as one request sees it: its moments, and the values of every application that looked. */
-export class Session {
+/** What is stored, as far as this request knows. */
+interface Known {
   readonly id: string;
   readonly key: SessionKey;
-  readonly #codec: Codec;
-  readonly #loaded: ReadonlyMap<string, ReadonlyMap<string, Encoded>> | undefined;
-  readonly #apps = new Map<string, Values>();
-  #moments: Moments;
-  /** Without the move that was not taken yet. */
-  #kept: Moments;
-  #move: Move | undefined;
-  #stored: boolean;
+  readonly alias: Alias | undefined;
+  readonly isStored: boolean;
+  readonly moments: Moments;
+  readonly handlers: readonly Registration[];
+  readonly values: ReadonlyMap<string, ReadonlyMap<string, Encoded>> | undefined;
+}
 
-  /** `values` are what is stored; without them the session is a new one. */
-  constructor(
-    id: string,
-    key: SessionKey,
-    codec: Codec,
-    moments: Moments,
-    values?: ReadonlyMap<string, ReadonlyMap<string, Encoded>>,
-  ) {
-    this.id = id;
-    this.key = key;
+/** What changes besides values, and was not taken yet. */
+interface Pending {
+  readonly move?: Move;
+  /** All applications' values go. */
+  readonly empty?: true;
+  readonly register?: readonly Registration[];
+  /** The id that the session is to get, and how long the one before stays good. */
+  readonly next?: { readonly id: string; readonly grace: number };
+}
+
+/** One session as one request sees it: its id and moments, and the values of every application that looked. */
+export class Session {
+  readonly #codec: Codec;
+  readonly #apps = new Map<string, Values>();
+  #known: Known;
+  #pending: Pending = NOTHING;
+
+  /** `found` is what is stored; without it the session is a new one. */
+  constructor(codec: Codec, id: string, moments: Moments, found?: StoredSession) {
     this.#codec = codec;
-    this.#moments = this.#kept = moments;
-    this.#loaded = values;
-    this.#stored = values !== undefined;
+    this.#known = {
+      id,
+      key: found?.key ?? keyOf(id),
+      alias: found?.alias,
+      isStored: found !== undefined,
+      moments,
+      handlers: found?.handlers ?? [],
+      values: found?.values,
+    };
+  }
+
+  get id(): string {
+    return this.superseded ? this.#known.id : (this.#pending.next?.id ?? this.#known.id);
+  }
+
+  /** What it is stored under, as far as this request knows. */
+  get key(): SessionKey {
+    return this.#known.key;
+  }
+
+  /** Whether the request came with an older id of it. Such a request is not told the newer one. */
+  get superseded(): boolean {
+    return this.#known.alias !== undefined;
   }
 
   get moments(): Moments {
-    return this.#moments;
+    const { move } = this.#pending;
+    return move === undefined ? this.#known.moments : moved(this.#known.moments, move);
   }
 
   /** Whether it is stored, or on its way there. */
   get stored(): boolean {
-    return this.#stored;
+    return this.#known.isStored;
   }
 
   get changed(): boolean {
-    if (!this.#stored || this.#move !== undefined) return true;
+    if (!this.#known.isStored || this.#pending !== NOTHING) return true;
     for (const values of this.#apps.values()) if (values.changed) return true;
     return false;
   }
@@ -70,43 +101,68 @@ export class Session {
   }
 
   move(move: Move): void {
-    this.#move = { ...this.#move, ...move };
-    this.#moments = moved(this.#moments, move);
+    this.#pending = { ...this.#pending, move: { ...this.#pending.move, ...move } };
   }
 
-  /** Takes the difference for a commit. From here on this request sees it as stored. */
-  take(now: number): Taken {
-    const { key } = this;
-    const taken = this.#takeValues();
+  /** Drops the values of all applications, here and where they are stored. */
+  empty(): void {
+    this.#apps.clear();
+    this.#pending = { ...this.#pending, empty: true };
+  }
+
+  register(registration: Registration): void {
+    this.#pending = { ...this.#pending, register: [...(this.#pending.register ?? []), registration] };
+  }
+
+  /** Gives it another id. A new one, which nobody has seen, needs none. */
+  regenerate(grace: number): void {
+    if (this.stored) this.#pending = { ...this.#pending, next: { id: newSessionId(), grace } };
+  }
+
+  /** Another request has given it this id. */
+  adopt(id: string): void {
+    this.#known = { ...this.#known, id, key: keyOf(id), alias: undefined };
+  }
+
+  /**
+   * Takes the difference for a commit. From here on this request sees it as stored. The applications in `listening` hear
+   * of the end of a session that is made here, or that they keep something in.
+   */
+  take(now: number, listening?: ReadonlySet<string>): Taken {
+    const before = { known: this.#known, pending: this.#pending };
+    const taken = [...this.#apps].filter(([, values]) => values.changed).map(takeValues);
     const changes = new Map(taken.map(({ app, difference }) => [app, difference]));
-    const commit = this.#stored
-      ? { key, now, changes, ...(this.#move && { move: this.#move }) }
-      : { key, now, changes, create: this.#moments };
-    const before = { stored: this.#stored, move: this.#move, kept: this.#kept };
-    this.#stored = true;
-    this.#move = undefined;
-    this.#kept = this.#moments;
+    const commit = this.#commit(now, changes, listening);
+    this.#known = this.#after(commit);
+    this.#pending = NOTHING;
     return {
       commit,
+      left: before.pending.next && before.known.id,
       giveBack: () => {
-        this.#stored = before.stored;
-        if (before.move !== undefined) this.#move = { ...before.move, ...this.#move };
-        this.#kept = before.kept;
+        this.#known = before.known;
+        this.#pending = together(before.pending, this.#pending);
         for (const { giveBack } of taken) giveBack();
       },
     };
   }
 
   /** A change of one key that is committed without the others, and what to do once it is. */
-  alone(now: number, app: string, key: string, update: Update): { commit: Commit; done: () => void } {
+  alone(now: number, app: string, key: string, update: Update, listening?: ReadonlySet<string>): Alone {
     const { change, done } = this.values(app).alone(key, update);
     const changes = new Map([[app, { empty: false, keys: new Map([[key, change]]) }]]);
-    const create = this.#stored ? {} : { create: this.#moments };
+    const { key: storedKey, moments } = this;
+    const register = this.#registrations(changes, listening);
+    const commit = {
+      key: storedKey,
+      now,
+      changes,
+      ...(!this.stored && { create: moments }),
+      ...(register.length > 0 && { register }),
+    };
     return {
-      commit: { key: this.key, now, changes, ...create },
+      commit,
       done: () => {
-        if (!this.#stored) this.#kept = this.#moments;
-        this.#stored = true;
+        this.#known = this.#after(commit);
         done();
       },
     };
@@ -114,13 +170,89 @@ export class Session {
 
   /** Drops the changes that were not taken yet. */
   rollback(): void {
+    if (this.#pending.empty === true) this.#apps.clear();
     for (const values of this.#apps.values()) values.rollback();
-    this.#move = undefined;
-    this.#moments = this.#kept;
+    this.#pending = NOTHING;
   }
 
-  #takeValues(): (TakenChanges & { app: string })[] {
-    const changed = [...this.#apps].filter(([, values]) => values.changed);
-    return changed.map(([app, values]) => ({ app, ...values.take() }));
+  get #loaded(): Known['values'] {
+    return this.#pending.empty === true ? undefined : this.#known.values;
   }
+
+  #commit(now: number, changes: Commit['changes'], listening: ReadonlySet<string> | undefined): Commit {
+    const { key, isStored } = this.#known;
+    const { move, empty } = this.#pending;
+    const register = [...(this.#pending.register ?? []), ...this.#registrations(changes, listening)];
+    const rename = this.#rename(now);
+    return {
+      key,
+      now,
+      changes,
+      ...(!isStored && { create: this.moments }),
+      ...(isStored && move !== undefined && { move }),
+      ...(empty === true && { empty }),
+      ...(register.length > 0 && { register }),
+      ...(rename !== undefined && { rename }),
+    };
+  }
+
+  /** A session whose id another request has just changed gets no third one. */
+  #rename(now: number): Rename | undefined {
+    const { next } = this.#pending;
+    if (next === undefined || this.superseded) return undefined;
+    return { to: keyOf(next.id), until: now + next.grace, next: sealNext(this.#known.id, next.id) };
+  }
+
+  #registrations(changes: Commit['changes'], listening: ReadonlySet<string> = NO_APPS): Registration[] {
+    const { isStored, handlers } = this.#known;
+    const isKnown = (app: string) => handlers.some((one) => one.app === app && one.handler === ON_END);
+    const isDue = (app: string) => (!isStored || changes.has(app)) && !isKnown(app);
+    return [...listening].filter(isDue).map((app) => ({ app, handler: ON_END }));
+  }
+
+  #after({ empty, register = [], rename }: Commit): Known {
+    const { id, key, alias, handlers, values } = this.#known;
+    return {
+      id: rename === undefined ? id : this.id,
+      key: rename?.to ?? key,
+      alias,
+      isStored: true,
+      moments: this.moments,
+      handlers: [...handlers, ...register],
+      values: empty === true ? undefined : values,
+    };
+  }
+}
+
+/** A change that is committed alone. */
+interface Alone {
+  readonly commit: Commit;
+  readonly done: () => void;
+}
+
+/** The name under which an application's `onEnd` is registered. */
+export const ON_END = 'onEnd';
+
+const NOTHING: Pending = {};
+
+const NO_APPS: ReadonlySet<string> = new Set();
+
+function takeValues([app, values]: [string, Values]): {
+  app: string;
+  difference: AppChanges;
+  giveBack: () => void;
+} {
+  return { app, ...values.take() };
+}
+
+/** What was not committed, and what has changed since. */
+function together(before: Pending, since: Pending): Pending {
+  if (before === NOTHING) return since;
+  const register = [...(before.register ?? []), ...(since.register ?? [])];
+  return {
+    ...before,
+    ...since,
+    ...((before.move ?? since.move) !== undefined && { move: { ...before.move, ...since.move } }),
+    ...(register.length > 0 && { register }),
+  };
 }

@@ -1,17 +1,29 @@
 import type { SqliteDatabase } from '../database/sqlite.js';
-import type { SqliteStatement } from '../database/sqlite-handle.js';
-import type { AppChanges, Change, Commit, CommitResult, Driver, Encoded, Power } from './driver.js';
-import type { StoredSession, Sweep, SweepStep } from './driver.js';
-import { deadlineOf, moved, type Moments } from './expiry.js';
+import type { Claim, Commit, CommitResult, Driver, Ending, EndReason, Lock, Power } from './driver.js';
+import type { QuarantinedValue, Registration } from './driver.js';
+import type { Settlement, StoredEvent, StoredSession, Sweep, SweepStep } from './driver.js';
+import { eventsOf, registered } from './events.js';
+import { deadlineOf, endingOf, moved } from './expiry.js';
 import type { SessionKey } from './session-id.js';
-import { SqliteSchema } from './sqlite-schema.js';
+import { SqliteLocks } from './sqlite/locks.js';
+import { SqliteOutbox } from './sqlite/outbox.js';
+import { SqliteQuarantine } from './sqlite/quarantine.js';
+import { SqliteSchema } from './sqlite/schema.js';
+import { handlersOf, type Row, SqliteSessions } from './sqlite/sessions.js';
 
 /** Sessions in an SQLite file: one row for a session, one for each of its values. */
 export class SqliteDriver implements Driver {
-  readonly powers: ReadonlySet<Power> = new Set<Power>(['persistent', 'shared']);
+  readonly powers: ReadonlySet<Power> = new Set<Power>([
+    'persistent',
+    'shared',
+    'aliases',
+    'events',
+    'locks',
+    'quarantine',
+  ]);
   readonly #database: SqliteDatabase;
   readonly #schema: SqliteSchema;
-  #prepared: Statements | undefined;
+  #prepared: Tables | undefined;
 
   /** The driver of an environment: one for each name and database, whoever asks. */
   static of(database: SqliteDatabase, environmentName: string): SqliteDriver {
@@ -51,145 +63,147 @@ export class SqliteDriver implements Driver {
   }
 
   loadNow(key: SessionKey): StoredSession | undefined {
-    return this.#database.run(() => sessionOf(this.#statements.load.all(key) as LoadedRow[]));
+    return this.#database.run(() => this.#load(key));
   }
 
   commit(commit: Commit): Promise<CommitResult> {
     return this.#database.write(() => this.#apply(commit));
   }
 
-  end(key: SessionKey): Promise<boolean> {
-    return this.#database.write(() => this.#remove(key));
+  end({ key, reason, now, corrupt = [] }: Ending): Promise<boolean> {
+    return this.#database.write(() => {
+      const { sessions, quarantine } = this.#tables;
+      const row = sessions.find(key) ?? sessions.find(sessions.newest(key));
+      if (row === undefined) return false;
+      quarantine.add(corrupt, now);
+      this.#end(row, reason, now);
+      return true;
+    });
   }
 
-  /** Walks along the primary key: an index on the deadline would cost every commit more than it gives the sweep. */
-  async sweep({ from, to, after = '' as SessionKey, limit }: Sweep): Promise<SweepStep> {
-    const { walk, moments } = this.#statements;
-    const seen = this.#database.run(() => walk.all(after, limit) as [SessionKey, ...MomentsRow][]);
-    const isPast = (row: MomentsRow) =>
-      deadlineOf(momentsOf(row)) >= from && deadlineOf(momentsOf(row)) <= to;
-    const past = seen.filter(([, ...row]) => isPast(row)).map(([key]) => key);
-    const isStillPast = (key: SessionKey) => {
-      const row = moments.get(key) as MomentsRow | undefined;
+  /** Walks along the sessions: an index on the deadline would cost every commit more than it gives the sweep. */
+  async sweep(sweep: Sweep): Promise<SweepStep> {
+    const { from, to, after = '0', limit } = sweep;
+    const { sessions } = this.#tables;
+    const isPast = (row: Row) => deadlineOf(row) >= from && deadlineOf(row) <= to;
+    const seen = this.#database.run(() => sessions.walk(Number(after), limit));
+    const past = seen.filter(isPast);
+    const isStillPast = ({ number }: Row) => {
+      const row = sessions.at(number);
       return row !== undefined && isPast(row);
     };
-    const remove = () => past.filter((key) => isStillPast(key) && this.#remove(key)).length;
-    const removed = past.length === 0 ? 0 : await this.#database.write(remove);
-    return { removed, next: seen.length < limit ? undefined : seen.at(-1)?.[0] };
+    const end = () => {
+      const ending = past.filter(isStillPast);
+      for (const row of ending) this.#end(row, endingOf(row), to);
+      return ending.length;
+    };
+    const removed = past.length === 0 ? 0 : await this.#database.write(end);
+    const next = seen.length < limit ? undefined : String(seen.at(-1)?.number);
+    return { removed, next, lostEvents: next === undefined ? await this.#forget(sweep) : 0 };
+  }
+
+  claim(claim: Claim): Promise<StoredEvent[]> {
+    return this.#tables.outbox.claim(claim);
+  }
+
+  settle(settlement: Settlement): Promise<boolean> {
+    return this.#tables.outbox.settle(settlement);
+  }
+
+  lock(lock: Lock): Promise<boolean> {
+    const { locks, sessions } = this.#tables;
+    return this.#database.write(() => locks.take(sessions.newest(lock.key), lock));
+  }
+
+  unlock(owner: string): Promise<boolean> {
+    return this.#database.write(() => this.#tables.locks.release(owner));
+  }
+
+  quarantined({ after = 0, limit }: { after?: number; limit: number }): Promise<QuarantinedValue[]> {
+    return new Promise((resolve) => {
+      resolve(this.#tables.quarantine.list(after, limit));
+    });
+  }
+
+  clearQuarantine(): Promise<number> {
+    return this.#tables.quarantine.clear();
+  }
+
+  #load(key: SessionKey): StoredSession | undefined {
+    const { sessions } = this.#tables;
+    const found = sessions.load(key);
+    if (found !== undefined) return found;
+    const alias = sessions.alias(key);
+    const stored = alias && sessions.load(sessions.newest(key));
+    return stored && { ...stored, alias };
   }
 
   #apply(commit: Commit): CommitResult {
-    const result = commit.create === undefined ? this.#meet(commit) : this.#create(commit.key, commit.create);
-    if (result !== 'committed') return result;
-    for (const [app, appChanges] of commit.changes) this.#applyChanges(commit.key, app, appChanges);
-    return result;
-  }
-
-  #create(key: SessionKey, { createdAt, accessed, lifetime, expireTime, idle }: Moments): CommitResult {
-    const made = this.#statements.create.run(key, createdAt, lifetime, idle, accessed, expireTime);
-    return made.changes === 0 ? 'exists' : 'committed';
-  }
-
-  #meet({ key, now, move }: Commit): CommitResult {
-    const { moments, setMoments } = this.#statements;
-    const row = moments.get(key) as MomentsRow | undefined;
-    if (row === undefined) return 'gone';
-    const stored = momentsOf(row);
-    if (deadlineOf(stored) <= now) return 'gone';
-    if (move === undefined) return 'committed';
-    const { accessed, expireTime } = moved(stored, move);
-    setMoments.run(accessed, expireTime, key);
+    const { key, create } = commit;
+    const { sessions } = this.#tables;
+    if (create === undefined) return this.#change(commit);
+    const number = sessions.create(key, create, handlersAfter([], commit));
+    if (number === undefined) return 'exists';
+    sessions.change(number, commit.changes);
     return 'committed';
   }
 
-  #applyChanges(session: SessionKey, app: string, { empty, keys }: AppChanges): void {
-    if (empty) this.#statements.empty.run(session, app);
-    for (const [key, change] of keys) this.#applyChange(session, app, key, change);
+  #change(commit: Commit): CommitResult {
+    const { key, now, move, empty = false, changes, register, rename } = commit;
+    const { sessions, locks } = this.#tables;
+    const found = sessions.find(key);
+    const row = found ?? sessions.find(sessions.newest(key));
+    if (row === undefined || deadlineOf(row) <= now) return 'gone';
+    if (move !== undefined) sessions.move(row.number, moved(row, move));
+    if (register !== undefined)
+      sessions.setHandlers(row.number, handlersAfter(handlersOf(row.handlers), commit));
+    if (empty) sessions.empty(row.number);
+    sessions.change(row.number, changes);
+    if (found === undefined) return 'superseded';
+    if (rename !== undefined) {
+      sessions.rename(row.number, key, rename);
+      locks.follow(key, rename.to);
+    }
+    return 'committed';
   }
 
-  #applyChange(session: SessionKey, app: string, key: string, change: Change): void {
-    const { value, set, unset } = this.#statements;
-    let after = change.kind === 'set' ? change.value : undefined;
-    if (change.kind === 'update') after = change.apply(value.get(session, app, key) as Encoded | undefined);
-    if (after === undefined) unset.run(session, app, key);
-    else set.run(session, app, key, after);
+  #end(row: Row, reason: EndReason, now: number): void {
+    const { sessions, outbox } = this.#tables;
+    const stored = row.handlers !== null ? sessions.load(row.key) : undefined;
+    if (stored !== undefined) outbox.add(eventsOf(stored, { reason, now }));
+    sessions.remove(row.number);
   }
 
-  #remove(key: SessionKey): boolean {
-    this.#statements.forget.run(key);
-    return this.#statements.end.run(key).changes > 0;
+  /** What only serves those who come late. */
+  #forget({ to, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<number> {
+    const { sessions, outbox, locks } = this.#tables;
+    return this.#database.write(() => {
+      sessions.forgetAliases(aliasesBefore);
+      locks.forget(to);
+      return outbox.giveUp(eventsBefore);
+    });
   }
 
   /** Prepared at the first use: before `createEnvironment` there are no tables to prepare them for. */
-  get #statements(): Statements {
-    this.#prepared ??= prepare(this.#database, this.#schema);
-    return this.#prepared;
+  get #tables(): Tables {
+    return (this.#prepared ??= {
+      sessions: new SqliteSessions(this.#database, this.#schema),
+      outbox: new SqliteOutbox(this.#database, this.#schema),
+      locks: new SqliteLocks(this.#database, this.#schema),
+      quarantine: new SqliteQuarantine(this.#database, this.#schema),
+    });
   }
 }
 
 const drivers = new WeakMap<SqliteDatabase, Map<string, SqliteDriver>>();
 
-type MomentsRow = readonly [
-  createdAt: number,
-  lifetime: number,
-  idle: number,
-  accessed: number,
-  expireTime: number,
-];
-type LoadedRow = readonly [...MomentsRow, app: string | null, key: string, value: Encoded];
-
-interface Statements {
-  readonly load: SqliteStatement;
-  readonly moments: SqliteStatement;
-  readonly setMoments: SqliteStatement;
-  readonly create: SqliteStatement;
-  readonly value: SqliteStatement;
-  readonly set: SqliteStatement;
-  readonly unset: SqliteStatement;
-  readonly empty: SqliteStatement;
-  readonly forget: SqliteStatement;
-  readonly end: SqliteStatement;
-  readonly walk: SqliteStatement;
+interface Tables {
+  readonly sessions: SqliteSessions;
+  readonly outbox: SqliteOutbox;
+  readonly locks: SqliteLocks;
+  readonly quarantine: SqliteQuarantine;
 }
 
-function prepare({ handle }: SqliteDatabase, { sessions, values }: SqliteSchema): Statements {
-  const moments = 'createdAt, lifetime, idle, accessed, expireTime';
-  const one = 'session = ? AND app = ? AND key = ?';
-  const sql = (text: string) => handle.prepare(text);
-  return {
-    load: sql(
-      `SELECT ${moments}, app, key, value FROM ${sessions} LEFT JOIN ${values} ON session = id WHERE id = ?`,
-    ).raw(),
-    moments: sql(`SELECT ${moments} FROM ${sessions} WHERE id = ?`).raw(),
-    setMoments: sql(`UPDATE ${sessions} SET accessed = ?, expireTime = ? WHERE id = ?`),
-    create: sql(`INSERT INTO ${sessions} (id, ${moments}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
-    value: sql(`SELECT value FROM ${values} WHERE ${one}`).pluck(),
-    set: sql(
-      `INSERT INTO ${values} (session, app, key, value) VALUES (?, ?, ?, ?)
-       ON CONFLICT (session, app, key) DO UPDATE SET value = excluded.value`,
-    ),
-    unset: sql(`DELETE FROM ${values} WHERE ${one}`),
-    empty: sql(`DELETE FROM ${values} WHERE session = ? AND app = ?`),
-    forget: sql(`DELETE FROM ${values} WHERE session = ?`),
-    end: sql(`DELETE FROM ${sessions} WHERE id = ?`),
-    walk: sql(`SELECT id, ${moments} FROM ${sessions} WHERE id > ? ORDER BY id LIMIT ?`).raw(),
-  };
-}
-
-function momentsOf([createdAt, lifetime, idle, accessed, expireTime]: MomentsRow | LoadedRow): Moments {
-  return { createdAt, accessed, lifetime, expireTime, idle };
-}
-
-/** The rows of one session: its moments on each, and a value unless it has none. */
-function sessionOf(rows: readonly LoadedRow[]): StoredSession | undefined {
-  if (rows[0] === undefined) return undefined;
-  const { createdAt, accessed, lifetime, expireTime, idle } = momentsOf(rows[0]);
-  const values = new Map<string, Map<string, Encoded>>();
-  for (const [, , , , , app, key, value] of rows) {
-    if (app === null) continue;
-    const ofApp = values.get(app);
-    if (ofApp === undefined) values.set(app, new Map([[key, value]]));
-    else ofApp.set(key, value);
-  }
-  return { createdAt, accessed, lifetime, expireTime, idle, values };
+function handlersAfter(known: readonly Registration[], { register = [] }: Commit): readonly Registration[] {
+  return register.length === 0 ? known : registered(known, register);
 }

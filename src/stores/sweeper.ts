@@ -1,27 +1,42 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cancel, Clock } from './clock.js';
 import type { Driver } from './driver.js';
-import type { SessionKey } from './session-id.js';
+import { SessionError } from './errors.js';
+import type { Notices } from './notices.js';
 
 /** How many stored sessions one step looks at: about a millisecond of the event loop. */
 const STEP = 1000;
 
-/** Removes the sessions whose deadline is in [from, to], a step at a time, with other work in between. */
+/** How long an older id of a session is remembered after its grace, to notice its use, in seconds. */
+const ALIASES_KEPT = 3600;
+
+/** How long an event is kept that no handler acknowledges, in seconds: 30 days. */
+const EVENTS_KEPT = 30 * 86_400;
+
+/** What is to be swept: sessions whose deadline is in [from, to], as of now. */
+export interface Swept {
+  readonly from: number;
+  readonly to: number;
+  readonly now: number;
+}
+
+/** Ends sessions by deadline, a step at a time, with other work in between. */
 export async function sweepAll(
   driver: Driver,
-  from: number,
-  to: number,
-  isStopped = () => false,
-): Promise<number> {
-  let removed = 0;
-  let after: SessionKey | undefined;
+  { from, to, now }: Swept,
+  isStopped: () => boolean = () => false,
+): Promise<{ removed: number; lostEvents: number }> {
+  const sum = { removed: 0, lostEvents: 0 };
+  const forget = { aliasesBefore: now - ALIASES_KEPT, eventsBefore: now - EVENTS_KEPT };
+  let after: string | undefined;
   do {
-    const step = await driver.sweep({ from, to, after, limit: STEP });
-    removed += step.removed;
+    const step = await driver.sweep({ from, to, after, limit: STEP, ...forget });
+    sum.removed += step.removed;
+    sum.lostEvents += step.lostEvents;
     after = step.next;
     await nextTurn();
   } while (after !== undefined && !isStopped());
-  return removed;
+  return sum;
 }
 
 /**
@@ -33,14 +48,20 @@ export class Sweeper {
   readonly #driver: Driver;
   readonly #clock: Clock;
   readonly #interval: number;
+  readonly #notices: Notices;
   readonly #onError: (error: unknown) => void;
   #cancel: Cancel = () => undefined;
   #sweeping: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(driver: Driver, clock: Clock, interval: number, onError: (error: unknown) => void) {
+  constructor(
+    { driver, clock, notices }: SweepSettings,
+    interval: number,
+    onError: (error: unknown) => void,
+  ) {
     this.#driver = driver;
     this.#clock = clock;
+    this.#notices = notices;
     this.#interval = interval;
     this.#onError = onError;
   }
@@ -64,10 +85,29 @@ export class Sweeper {
     const now = this.#clock.now();
     const jumped = Math.abs(now - due) > this.#interval;
     try {
-      if (!jumped) await sweepAll(this.#driver, 0, now, () => this.#stopped);
+      if (!jumped) await this.#sweep(now);
     } catch (error) {
       this.#onError(error);
     }
     if (!this.#stopped) this.start();
   }
+
+  async #sweep(now: number): Promise<void> {
+    const sum = await sweepAll(this.#driver, { from: 0, to: now, now }, () => this.#stopped);
+    this.#notices.tell('sweep', sum);
+    if (sum.lostEvents > 0) this.#onError(lostEvents(sum.lostEvents));
+  }
+}
+
+interface SweepSettings {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly notices: Notices;
+}
+
+function lostEvents(count: number): SessionError {
+  return new SessionError(
+    'EVENTS_LOST',
+    `${count} ended sessions were told to no handler for 30 days, and are given up. Check that a process with their handlers runs.`,
+  );
 }

@@ -6,13 +6,19 @@ import { transactionOpen } from '../database/write-queue.js';
 import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
 import type { SessionCookie } from './cookie.js';
-import type { Commit, Driver, EndReason, StoredSession } from './driver.js';
+import type { Commit, CommitResult, CorruptValue, Driver, Encoded, Ending, EndReason } from './driver.js';
+import type { Registration, StoredSession } from './driver.js';
 import { SessionError } from './errors.js';
-import { judge, type Verdict } from './expiry.js';
+import { deadlineOf, isTouchDue, judge, type Moments, type Verdict } from './expiry.js';
+import { lockLost, type LockOptions, SessionLock } from './lock.js';
+import type { Notice, Notices } from './notices.js';
+import { checkPower } from './powers.js';
 import { Session, type Taken } from './session.js';
 import { isSessionId, keyOf, newSessionId, type SessionKey } from './session-id.js';
 import { SetCookies } from './set-cookies.js';
+import { openNext } from './successor.js';
 import type { Update } from './values.js';
+import type { Ended, Watcher } from './watcher.js';
 
 /** What one session layer gives to all its visits. */
 export interface VisitSettings {
@@ -22,7 +28,18 @@ export interface VisitSettings {
   readonly clock: Clock;
   /** The life of a new session in seconds. Infinity: no fixed end. */
   readonly lifetime: number;
+  /** How long a new session lives without use, in seconds. Infinity: for ever. */
+  readonly idle: number;
+  readonly invalidateCorrupt: InvalidateCorrupt;
+  readonly notices: Notices;
+  readonly watcher: Watcher;
 }
+
+/**
+ * What happens to a session with a value that cannot be decoded. `throw`: reading that value throws. `new`: the session
+ * ends, and the request goes on as without one. `quarantine`: so too, and such values are kept aside.
+ */
+export type InvalidateCorrupt = 'throw' | 'new' | 'quarantine';
 
 /** What became of the request's changes. `dropped`: the session had ended, or the reply failed. */
 export type Outcome = 'unchanged' | 'committed' | 'dropped';
@@ -37,12 +54,20 @@ export class Visit implements Participant {
   readonly cookies: SetCookies = new SetCookies();
   readonly #connection: Connection | undefined;
   /** Made when needed, as most requests end nothing. */
-  #endings: Map<SessionKey, EndReason> | undefined;
+  #endings: Map<SessionKey, Farewell> | undefined;
   #session: Session | undefined;
   #verdict: Verdict | undefined;
+  /** When the session was last found. */
+  #usedAt = 0;
   /** What this request has ended, committed or not. */
   #ended: Set<SessionKey> | undefined;
+  /** The applications around this request that have an `onEnd`. */
+  #listening: Set<string> | undefined;
+  /** Callbacks for the end of a session whose commit is to come. */
+  #callbacks: Ended[] | undefined;
+  #lock: SessionLock | undefined;
   #created = true;
+  #wasInvalidated = false;
   #chosenEnd: number | undefined;
   #clearByHand = false;
   #saving: Promise<void> | undefined;
@@ -62,6 +87,11 @@ export class Visit implements Participant {
     if (this.settings.driver.loadNow !== undefined) return undefined;
     const id = this.cookieSessionID();
     return id !== undefined && isSessionId(id) ? this.load(id) : undefined;
+  }
+
+  /** The application's `onEnd` is to hear of the end of the sessions that it uses here. */
+  listen(app: string): void {
+    (this.#listening ??= new Set()).add(app);
   }
 
   get https(): boolean {
@@ -93,10 +123,15 @@ export class Visit implements Participant {
     return this.#created;
   }
 
-  /** The end that the session has, or will have when it is made. */
-  get expireTime(): number {
-    const { clock, lifetime } = this.settings;
-    return this.look()?.moments.expireTime ?? this.#chosenEnd ?? clock.now() + lifetime;
+  /** Whether it came with an id that led to no valid session, or the session was invalidated. */
+  get wasInvalidated(): boolean {
+    this.look();
+    return this.#wasInvalidated;
+  }
+
+  /** The moments that the session has, or would have if it were made now. */
+  get moments(): Moments {
+    return this.look()?.moments ?? this.#newMoments(this.settings.lifetime, this.#chosenEnd);
   }
 
   cookieSessionID(): string | undefined {
@@ -120,13 +155,10 @@ export class Visit implements Participant {
   /** With a lifetime of its own, or the layer's and the end that was chosen. */
   make(ownLifetime?: number, sendCookie = true): Session {
     this.#assertOpen();
-    const now = this.settings.clock.now();
     const lifetime = ownLifetime ?? this.settings.lifetime;
-    const expireTime = (ownLifetime === undefined ? this.#chosenEnd : undefined) ?? now + lifetime;
+    const moments = this.#newMoments(lifetime, ownLifetime === undefined ? this.#chosenEnd : undefined);
     this.#chosenEnd = undefined;
-    const moments = { createdAt: now, accessed: now, lifetime, expireTime, idle: Infinity };
-    const id = newSessionId();
-    this.#session = new Session(id, keyOf(id), this.settings.codec, moments);
+    this.#session = new Session(this.settings.codec, newSessionId(), moments);
     this.#connection?.enlist(this);
     this.setCookie(sendCookie);
     return this.#session;
@@ -135,15 +167,14 @@ export class Visit implements Participant {
   /** Makes a stored session the current one; without an id, none. One that this request has ended stays ended. */
   async load(id: string | undefined): Promise<void> {
     const before = this.#session;
-    this.#assertLoadable(before);
+    this.#assertLoadable('load()', before);
     if (id === undefined || !isSessionId(id)) {
       this.#goWithout(id);
       return;
     }
-    const key = keyOf(id);
-    const stored = await this.settings.driver.load(key);
-    this.#assertLoadable(before);
-    this.#adopt(id, key, this.#ended?.has(key) === true ? undefined : stored);
+    const stored = await this.settings.driver.load(keyOf(id));
+    this.#assertLoadable('load()', before);
+    this.#adopt(id, stored !== undefined && this.#ended?.has(stored.key) === true ? undefined : stored);
   }
 
   setExpire(expireTime: number): void {
@@ -158,24 +189,91 @@ export class Visit implements Participant {
     if (this.settings.cookie.followsSession) this.setCookie(true);
   }
 
+  /** Records this use of the session, whether one was recorded shortly before or not. */
+  touch(): void {
+    this.#assertOpen();
+    if (this.look()?.stored !== true) return;
+    this.#usedAt = this.settings.clock.now();
+    this.use().move({ accessed: this.#usedAt });
+  }
+
+  /** Gives the session another id. The older one leads to it for as many seconds. */
+  regenerate(grace: number): void {
+    this.#assertOpen();
+    checkPower(this.settings.driver, 'aliases', 'regenerate()');
+    if (this.look()?.stored !== true) return;
+    this.use().regenerate(grace);
+    this.setCookie(true);
+  }
+
   /** Ends the session for this request now; the driver hears of it with the commit. */
   end(reason: EndReason, sendCookie = true): void {
     this.#assertOpen();
     const session = this.look();
+    if (reason === 'invalidated') this.#wasInvalidated = true;
     if (session === undefined) return;
-    if (session.stored) {
-      (this.#endings ??= new Map()).set(session.key, reason);
-      (this.#ended ??= new Set()).add(session.key);
-    }
+    if (session.stored) this.#farewell(session.key, { reason });
     this.#clearByHand = !sendCookie;
     this.#leave();
+  }
+
+  /** Drops the values of all applications. The session stays. Resolves when that is durable. */
+  async empty(): Promise<void> {
+    this.#assertOpen();
+    if (this.look() === undefined) return;
+    this.use().empty();
+    await this.save();
+  }
+
+  /** Has a handler called at the session's end, wherever. Resolves when that is durable. */
+  async register(registration: Registration): Promise<void> {
+    checkPower(this.settings.driver, 'events', 'notifyOnExpire() with a name');
+    this.use().register(registration);
+    await this.save();
+  }
+
+  /** Has a callback called at the session's end, in this process. It counts once the session is stored. */
+  watch(callback: Ended): void {
+    this.use();
+    (this.#callbacks ??= []).push(callback);
+  }
+
+  /** Waits for the lock of the session, and reads it again. Makes one when there is none. */
+  async lock(options: LockOptions): Promise<void> {
+    const session = this.use();
+    if (session.stored) this.#assertLoadable('lock()', session);
+    this.#lock ??= new SessionLock(this.settings.driver, this.settings.clock);
+    await this.#lock.take(session.key, options);
+    if (session.stored) await this.load(session.id);
+  }
+
+  /** Saves, and gives the lock back. */
+  async unlock(): Promise<void> {
+    await this.save();
+    await this.#lock?.release();
+  }
+
+  /** Runs what nobody else that asks for the lock runs at the same time. What it changed is saved before the lock is given back. */
+  async withLock<T>(work: () => T | Promise<T>, options: LockOptions): Promise<T> {
+    await this.lock(options);
+    try {
+      const result = await work();
+      if (!(await this.#stillLocked(options))) {
+        this.rollback();
+        throw lockLost();
+      }
+      await this.save();
+      return result;
+    } finally {
+      await this.#lock?.release();
+    }
   }
 
   /** Queues the cookie of the session, making one when there is none. */
   setCookie(send: boolean): Header {
     const { cookie, clock } = this.settings;
-    const { id, key, moments } = this.use();
-    return this.cookies.add(cookie.write(id, this.https, moments.expireTime, clock.now()), send, key);
+    const { id, moments } = this.use();
+    return this.cookies.add(cookie.write(id, this.https, moments.expireTime, clock.now()), send, keyOf(id));
   }
 
   /** Queues a cookie that makes the browser forget the session's. */
@@ -196,8 +294,9 @@ export class Visit implements Participant {
     const session = this.use();
     if (session.values(app).changes(key)) throw unsaved('compareAndSet() of a key');
     return this.#inTurn(async () => {
-      const { commit, done } = session.alone(this.settings.clock.now(), app, key, update);
-      if (!(await this.#send(commit))) return false;
+      const now = this.settings.clock.now();
+      const { commit, done } = session.alone(now, app, key, update, this.#listening);
+      if ((await this.#send(commit)) === 'gone') return false;
       this.cookies.seal();
       done();
       return true;
@@ -207,6 +306,7 @@ export class Visit implements Participant {
   /** Drops the values that changed since the last `save`. An ended session stays ended. */
   rollback(): void {
     const session = this.#session;
+    this.#callbacks = undefined;
     if (session === undefined || this.#closed) return;
     session.rollback();
     if (session.stored) this.cookies.rollback();
@@ -215,16 +315,33 @@ export class Visit implements Participant {
 
   /**
    * For the session layer: the last thing of a request. Unless it may keep its changes, they are dropped, but for
-   * endings: a logout must not fail open. Undefined when there is nothing to wait for.
+   * endings: a logout must not fail open. That the session was used is recorded in any case. Undefined when there is
+   * nothing to wait for.
    */
   finish(keep: boolean): Promise<void> | undefined {
     if (!keep && this.#session?.changed === true) {
       this.rollback();
       this.#lost = true;
       this.#outcome = 'dropped';
+      this.settings.notices.tell('drop', { reason: 'failed' });
     }
+    this.#noteUse();
     this.#closed = true;
-    return this.#saving === undefined && !this.#changed ? undefined : this.#save();
+    const saving = this.#saving === undefined && !this.#changed ? undefined : this.#save();
+    return this.#lock?.held === true ? this.#finishLocked(this.#lock, saving) : saving;
+  }
+
+  async #finishLocked(lock: SessionLock, saving: Promise<void> | undefined): Promise<void> {
+    try {
+      await saving;
+    } finally {
+      await lock.release();
+    }
+  }
+
+  #stillLocked({ lease = 30 }: LockOptions): Promise<boolean> {
+    const { key } = this.use();
+    return this.#lock?.prolong(key, lease) ?? Promise.resolve(false);
   }
 
   async #saveOpen(): Promise<void> {
@@ -234,30 +351,65 @@ export class Visit implements Participant {
   }
 
   get #changed(): boolean {
-    return this.#hasEndings || this.#session?.changed === true;
+    return this.#hasEndings || this.#session?.changed === true || this.#callbacks !== undefined;
   }
 
   get #hasEndings(): boolean {
     return this.#endings !== undefined && this.#endings.size > 0;
   }
 
+  /** A use that another was recorded shortly before needs no write: the deadline leaves room for it. */
+  #noteUse(): void {
+    const session = this.#session;
+    if (session?.stored !== true || session.moments.idle === Infinity) return;
+    if (isTouchDue(session.moments, this.#usedAt)) session.move({ accessed: this.#usedAt });
+    else this.settings.notices.tell('touch-saved', {});
+  }
+
+  #newMoments(lifetime: number, chosenEnd: number | undefined): Moments {
+    const now = this.settings.clock.now();
+    const expireTime = chosenEnd ?? now + lifetime;
+    return { createdAt: now, accessed: now, lifetime, expireTime, idle: this.settings.idle };
+  }
+
   #find(): void {
     this.#assertOpen();
     const id = this.cookieSessionID();
-    if (id === undefined || !isSessionId(id)) {
-      this.#goWithout(id);
-      return;
-    }
-    const key = keyOf(id);
-    this.#adopt(id, key, this.settings.driver.loadNow?.(key));
+    if (id === undefined || !isSessionId(id)) this.#goWithout(id);
+    else this.#adopt(id, this.settings.driver.loadNow?.(keyOf(id)));
   }
 
-  #adopt(id: string, key: SessionKey, stored: StoredSession | undefined): void {
+  #adopt(id: string, stored: StoredSession | undefined): void {
     const { codec, clock } = this.settings;
-    this.#verdict = judge(stored, clock.now());
-    const live = this.#verdict.state === 'live' && stored !== undefined;
-    this.#session = live ? new Session(id, key, codec, stored, stored.values) : undefined;
+    this.#usedAt = clock.now();
+    const verdict = this.#judge(stored);
+    const live = verdict.state === 'live' && stored !== undefined;
+    this.#verdict = verdict;
+    this.#session = live ? new Session(codec, id, stored, stored) : undefined;
     this.#created = !live;
+    this.#wasInvalidated = !live;
+    if (live && stored.alias !== undefined) this.cookies.refuse(keyOf(id));
+    if (verdict.state === 'corrupt') this.clearCookie(true);
+    this.settings.notices.tell('load', { state: verdict.state });
+  }
+
+  #judge(stored: StoredSession | undefined): Verdict {
+    const { invalidateCorrupt, notices } = this.settings;
+    const verdict = judge(stored, this.#usedAt);
+    if (verdict.state === 'superseded') notices.tell('reuse', { lateBy: verdict.lateBy });
+    if (verdict.state !== 'live' || stored === undefined || invalidateCorrupt === 'throw') return verdict;
+    const corrupt = this.#corruptOf(stored);
+    if (corrupt.length === 0) return verdict;
+    const kept = invalidateCorrupt === 'quarantine';
+    this.#farewell(stored.key, { reason: 'corrupt', ...(kept && { corrupt }) });
+    notices.tell('quarantine', { values: corrupt.length, kept });
+    return { state: 'corrupt' };
+  }
+
+  /** All values are tried, so that a request never goes on with half a session. */
+  #corruptOf({ values }: StoredSession): CorruptValue[] {
+    const all = [...values].flatMap(([app, keys]) => [...keys].map(([key, value]) => ({ app, key, value })));
+    return all.filter(({ value }) => !isDecodable(this.settings.codec, value));
   }
 
   /** There is no id, or none that could be one of ours. */
@@ -265,6 +417,14 @@ export class Visit implements Participant {
     this.#verdict = id === undefined ? NONE : judge(undefined, 0);
     this.#session = undefined;
     this.#created = true;
+    this.#wasInvalidated = id !== undefined;
+    this.settings.notices.tell('load', { state: this.#verdict.state });
+  }
+
+  /** The session ends with the commit. */
+  #farewell(key: SessionKey, farewell: Farewell): void {
+    (this.#endings ??= new Map()).set(key, farewell);
+    (this.#ended ??= new Set()).add(key);
   }
 
   /** Goes on without a session. A cookie that leads to an ended one is cleared. */
@@ -272,6 +432,7 @@ export class Visit implements Participant {
     this.#session = undefined;
     this.#verdict = NONE;
     this.#created = true;
+    this.#callbacks = undefined;
     this.cookies.rollback();
     if (this.#hasEndings) this.clearCookie(!this.#clearByHand);
   }
@@ -297,26 +458,30 @@ export class Visit implements Participant {
     if (this.#connection?.undoOpenTransaction() === true) throw transactionOpen();
     const endings = [...(this.#endings ?? [])];
     this.#endings = undefined;
-    const taken = this.#session?.changed === true ? this.#session.take(clock.now()) : undefined;
+    const session = this.#session;
+    const taken = session?.changed === true ? session.take(clock.now(), this.#listening) : undefined;
     const unseal = this.cookies.seal();
     await allSettled([
       ...endings.map((ending) => this.#commitEnding(...ending)),
-      taken && this.#commitTaken(taken, unseal),
+      session && taken && this.#commitTaken(session, taken, unseal),
     ]);
+    if (session !== undefined) this.#startWatching(session);
   }
 
-  async #commitEnding(key: SessionKey, reason: EndReason): Promise<void> {
+  async #commitEnding(key: SessionKey, farewell: Farewell): Promise<void> {
+    const { driver, clock } = this.settings;
     try {
-      this.#noteEnding(await this.settings.driver.end(key, reason));
+      this.#noteEnding(key, farewell, await driver.end({ key, now: clock.now(), ...farewell }));
     } catch (error) {
-      (this.#endings ??= new Map()).set(key, reason);
+      (this.#endings ??= new Map()).set(key, farewell);
       throw error;
     }
   }
 
-  async #commitTaken(taken: Taken, unseal: () => void): Promise<void> {
+  async #commitTaken(session: Session, taken: Taken, unseal: () => void): Promise<void> {
     try {
-      await this.#send(taken.commit);
+      const result = await this.#send(taken.commit);
+      if (taken.left !== undefined && result !== 'gone') await this.#noteNext(session, taken, result);
     } catch (error) {
       taken.giveBack();
       unseal();
@@ -324,27 +489,60 @@ export class Visit implements Participant {
     }
   }
 
-  async #send(commit: Commit): Promise<boolean> {
-    const result = await this.settings.driver.commit(commit);
+  async #send(commit: Commit): Promise<CommitResult> {
+    const { driver, notices } = this.settings;
+    const result = await driver.commit(commit);
+    if (isUseOnly(commit)) return result;
     if (result === 'exists') throw idTaken();
+    if (result !== 'committed') this.cookies.refuse(commit.rename?.to ?? commit.key);
     if (result === 'gone') {
       this.#lost = true;
-      this.cookies.refuse(commit.key);
-    }
+      notices.tell('drop', { reason: 'ended' });
+    } else if (notices.heard('commit')) notices.tell('commit', noticeOf(commit));
     this.#outcome = this.#lost ? 'dropped' : 'committed';
-    return result === 'committed';
+    return result;
+  }
+
+  /** The session has another id: the one it was given here, or that another request was first to give it. */
+  async #noteNext(session: Session, { commit, left = '' }: Taken, result: CommitResult): Promise<void> {
+    const { watcher, cookie, clock } = this.settings;
+    if (commit.rename !== undefined) watcher.moved(commit.key, commit.rename.to);
+    if (commit.rename !== undefined && result === 'committed') return;
+    const id = await this.#newestId(left);
+    if (id === undefined) return;
+    session.adopt(id);
+    const { expireTime } = session.moments;
+    this.cookies.add(cookie.write(id, this.https, expireTime, clock.now()), true, 'successor');
+  }
+
+  /** The id that a session has now, by one that it had: each leads to the next. Undefined when it has ended since. */
+  async #newestId(older: string): Promise<string | undefined> {
+    const stored = await this.settings.driver.load(keyOf(older));
+    if (stored?.alias === undefined) return stored && older;
+    return this.#newestId(openNext(older, stored.alias.next));
   }
 
   /** Somebody else may have ended it before: then only the line that clears its cookie is not ours to send. */
-  #noteEnding(applied: boolean): void {
+  #noteEnding(key: SessionKey, { reason }: Farewell, applied: boolean): void {
+    const { notices, watcher } = this.settings;
+    if (applied) notices.tell('end', { reason });
+    watcher.ended(key, applied ? reason : undefined);
     if (!applied) this.cookies.refuse('ending');
     if (applied && !this.#lost) this.#outcome = 'committed';
     else if (this.#outcome === 'unchanged') this.#outcome = 'dropped';
   }
 
-  #assertLoadable(before: Session | undefined): void {
+  #startWatching(session: Session): void {
+    const callbacks = this.#callbacks ?? [];
+    this.#callbacks = undefined;
+    for (const callback of callbacks) {
+      this.settings.watcher.watch(session.key, deadlineOf(session.moments), callback);
+    }
+  }
+
+  #assertLoadable(what: string, before: Session | undefined): void {
     this.#assertOpen();
-    if (this.#session !== before || before?.changed === true) throw unsaved('load()');
+    if (this.#session !== before || before?.changed === true) throw unsaved(what);
   }
 
   #assertOpen(): void {
@@ -356,7 +554,29 @@ export class Visit implements Participant {
   }
 }
 
+/** How a session ends. */
+type Farewell = Pick<Ending, 'reason' | 'corrupt'>;
+
 const NONE: Verdict = { state: 'none' };
+
+function isDecodable(codec: Codec, value: Encoded): boolean {
+  try {
+    codec.decode(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether it records that the session was used, and nothing that the request changed. */
+function isUseOnly({ create, move, empty, changes, register, rename }: Commit): boolean {
+  if (create !== undefined || empty === true || register !== undefined || rename !== undefined) return false;
+  return changes.size === 0 && move?.accessed !== undefined && move.expireTime === undefined;
+}
+
+function noticeOf({ create, rename, changes }: Commit): Notice['commit'] {
+  return { created: create !== undefined, regenerated: rename !== undefined, applications: changes.size };
+}
 
 function idTaken(): SessionError {
   return new SessionError(

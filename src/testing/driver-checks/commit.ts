@@ -3,7 +3,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Driver } from '../../stores/driver.js';
 import type { Moments } from '../../stores/expiry.js';
 import type { SessionKey } from '../../stores/session-id.js';
-import { type Checks, commit, type Difference, make, MOMENTS, momentsOf, newKey, NOW } from './subject.js';
+import {
+  type Checks,
+  commit,
+  end,
+  type Difference,
+  make,
+  MOMENTS,
+  momentsOf,
+  newKey,
+  NOW,
+} from './subject.js';
 import { oneMore, valuesOf } from './subject.js';
 
 const TEA = { shop: { cart: 'tea' } };
@@ -29,7 +39,7 @@ export const commitChecks: Checks = {
 
   "answers 'gone' for a session that has ended, and does not revive it": async ({ driver }) => {
     const key = await make(driver, TEA);
-    await driver.end(key, 'destroyed');
+    await end(driver, key);
 
     const result = await commit(driver, key, { shop: { total: '1' } }, { move: { accessed: NOW + 1 } });
 
@@ -41,7 +51,7 @@ export const commitChecks: Checks = {
     const key = await make(driver, TEA);
 
     const early = commit(driver, key, { shop: { cart: oneMore } });
-    const ended = driver.end(key, 'destroyed');
+    const ended = end(driver, key);
     const late = commit(driver, key, { shop: { total: '1' } }, { move: { accessed: NOW + 1 } });
     await Promise.all([early, ended, late]);
 

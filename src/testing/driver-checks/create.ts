@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Checks, commit, make, MOMENTS, momentsOf, newKey, NOW, valuesOf } from './subject.js';
+import { type Checks, commit, end, make, MOMENTS, momentsOf, newKey, NOW, valuesOf } from './subject.js';
 
 const OTHERS = { ...MOMENTS, createdAt: NOW + 1, expireTime: NOW + 60 };
 
@@ -38,7 +38,7 @@ export const createChecks: Checks = {
 
   'makes one session where its key was used before, without what that one kept': async ({ driver }) => {
     const key = await make(driver, { shop: { cart: 'tea' } });
-    await driver.end(key, 'destroyed');
+    await end(driver, key);
 
     await make(driver, { forum: { name: 'Anna' } }, { createdAt: NOW + 1 }, key);
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Checks, commit, make, newKey, NOW, valuesOf } from './subject.js';
+import { type Checks, commit, end, make, newKey, NOW, valuesOf } from './subject.js';
 
 const TEA = { shop: { cart: 'tea' } };
 
@@ -7,7 +7,7 @@ export const endChecks: Checks = {
   'removes the session': async ({ driver }) => {
     const key = await make(driver, TEA);
 
-    assert.equal(await driver.end(key, 'destroyed'), true);
+    assert.equal(await end(driver, key), true);
 
     assert.equal(await driver.load(key), undefined);
   },
@@ -15,27 +15,27 @@ export const endChecks: Checks = {
   'removes a session past its deadline too': async ({ driver }) => {
     const key = await make(driver, TEA, { expireTime: NOW - 60 });
 
-    assert.equal(await driver.end(key, 'expired'), true);
+    assert.equal(await end(driver, key, { reason: 'expired' }), true);
 
     assert.equal(await driver.load(key), undefined);
   },
 
   'answers false for a session that was never made': async ({ driver }) => {
-    assert.equal(await driver.end(newKey(), 'destroyed'), false);
+    assert.equal(await end(driver, newKey()), false);
   },
 
   'answers false the second time': async ({ driver }) => {
     const key = await make(driver, TEA);
-    await driver.end(key, 'destroyed');
+    await end(driver, key);
 
-    assert.equal(await driver.end(key, 'destroyed'), false);
+    assert.equal(await end(driver, key), false);
   },
 
   'answers true once when it is asked for several times at once': async ({ driver }) => {
     const key = await make(driver, TEA);
 
     const answers = await Promise.all(
-      ['destroyed', 'expired', 'idle'].map(() => driver.end(key, 'destroyed')),
+      (['destroyed', 'expired', 'idle'] as const).map((reason) => end(driver, key, { reason })),
     );
 
     assert.deepEqual(answers.toSorted(), [false, false, true]);
@@ -45,14 +45,14 @@ export const endChecks: Checks = {
     const other = await make(driver, { shop: { cart: 'coffee' } });
     const key = await make(driver, TEA);
 
-    await driver.end(key, 'destroyed');
+    await end(driver, key);
 
     assert.deepEqual(await valuesOf(driver, other), { shop: { cart: 'coffee' } });
   },
 
   'leaves nothing to a session that is made under the same key': async ({ driver }) => {
     const key = await make(driver, TEA);
-    await driver.end(key, 'destroyed');
+    await end(driver, key);
 
     await make(driver, {}, {}, key);
     await commit(driver, key, { shop: { total: '1' } });

@@ -3,6 +3,7 @@ import type { SessionKey } from '../../stores/session-id.js';
 import {
   type Checks,
   commit,
+  end,
   make,
   MOMENTS,
   momentsOf,
@@ -101,7 +102,7 @@ export const loadChecks: Checks = {
     await commit(driver, key, { shop: { cart: 'coffee' } }, { move: { accessed: NOW + 1 } });
     assert.deepEqual(driver.loadNow(key), await driver.load(key));
 
-    await driver.end(key, 'destroyed');
+    await end(driver, key);
     assert.equal(driver.loadNow(key), undefined);
   },
 };

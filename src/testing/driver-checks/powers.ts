@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Power } from '../../stores/driver.js';
-import { type Checks, commit, make, momentsOf, newKey, NOW, oneMore, valuesOf } from './subject.js';
+import { type Checks, commit, end, make, momentsOf, newKey, NOW, oneMore, valuesOf } from './subject.js';
 import { MOMENTS } from './subject.js';
 
 const TEA = { shop: { cart: 'tea' } };
@@ -19,7 +19,7 @@ const persistent: Checks = {
 
   'what was ended is not there after a restart': async ({ driver, restart }) => {
     const key = await make(driver, TEA);
-    await driver.end(key, 'destroyed');
+    await end(driver, key);
 
     const later = await restart();
 
@@ -57,10 +57,10 @@ const shared: Checks = {
     const key = await make(driver, TEA);
     await commit(driver, key, { shop: { total: '1' } });
 
-    assert.equal(await other.end(key, 'destroyed'), true);
+    assert.equal(await end(other, key), true);
 
     assert.equal(await commit(driver, key, { shop: { total: '2' } }), 'gone');
-    assert.equal(await driver.end(key, 'destroyed'), false);
+    assert.equal(await end(driver, key), false);
     assert.equal(await other.load(key), undefined);
   },
 

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import type { AppChanges, Change, Commit, CommitResult, Driver, StoredSession } from '../../stores/driver.js';
+import type {
+  AppChanges,
+  Change,
+  Commit,
+  CommitResult,
+  Driver,
+  Ending,
+  StoredSession,
+} from '../../stores/driver.js';
 import type { Moments } from '../../stores/expiry.js';
 import { keyOf, newSessionId, type SessionKey } from '../../stores/session-id.js';
 
@@ -67,6 +75,11 @@ export async function make(
   const made = await commit(driver, key, difference, { create: { ...MOMENTS, ...moments } });
   assert.equal(made, 'committed', 'A session could not be made.');
   return key;
+}
+
+/** Ends a session. */
+export function end(driver: Driver, key: SessionKey, more: Partial<Ending> = {}): Promise<boolean> {
+  return driver.end({ key, reason: 'destroyed', now: NOW, ...more });
 }
 
 /** The values of a session as plain data, by application and key; undefined when there is no session. */

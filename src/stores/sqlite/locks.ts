@@ -1,0 +1,41 @@
+import type { SqliteDatabase } from '../../database/sqlite.js';
+import type { SqliteStatement } from '../../database/sqlite-handle.js';
+import type { Lock } from '../driver.js';
+import type { SessionKey } from '../session-id.js';
+import type { SqliteSchema } from './schema.js';
+
+/** Who holds the lock of a session, and until when. */
+export class SqliteLocks {
+  readonly #take: SqliteStatement;
+  readonly #release: SqliteStatement;
+  readonly #follow: SqliteStatement;
+  readonly #forget: SqliteStatement;
+
+  constructor({ handle }: SqliteDatabase, { locks }: SqliteSchema) {
+    this.#take = handle.prepare(
+      `INSERT INTO ${locks} (id, owner, until) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE
+       SET owner = excluded.owner, until = excluded.until WHERE owner = excluded.owner OR until <= ?`,
+    );
+    this.#release = handle.prepare(`DELETE FROM ${locks} WHERE owner = ?`);
+    this.#follow = handle.prepare(`UPDATE ${locks} SET id = ? WHERE id = ?`);
+    this.#forget = handle.prepare(`DELETE FROM ${locks} WHERE until < ?`);
+  }
+
+  /** Within a transaction, each of them. */
+  take(key: SessionKey, { owner, now, until }: Lock): boolean {
+    return this.#take.run(key, owner, until, now).changes > 0;
+  }
+
+  release(owner: string): boolean {
+    return this.#release.run(owner).changes > 0;
+  }
+
+  follow(from: SessionKey, to: SessionKey): void {
+    this.#follow.run(to, from);
+  }
+
+  /** Those whose time was over before a moment. */
+  forget(before: number): void {
+    this.#forget.run(before);
+  }
+}

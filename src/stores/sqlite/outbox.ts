@@ -1,0 +1,82 @@
+import type { SqliteDatabase } from '../../database/sqlite.js';
+import type { SqliteStatement } from '../../database/sqlite-handle.js';
+import type { Claim, EndReason, Encoded, Settlement, StoredEvent } from '../driver.js';
+import type { SqliteSchema } from './schema.js';
+
+/** Events that wait for their handlers. They are added in the transaction that ends the session. */
+export class SqliteOutbox {
+  readonly #database: SqliteDatabase;
+  readonly #insert: SqliteStatement;
+  readonly #due: SqliteStatement;
+  readonly #take: SqliteStatement;
+  readonly #forget: SqliteStatement;
+  readonly #postpone: SqliteStatement;
+  readonly #giveUp: SqliteStatement;
+
+  constructor(database: SqliteDatabase, { events }: SqliteSchema) {
+    const columns = 'id, app, handler, detail, reason, createdAt, endedAt, "values", attempt';
+    const one = 'id = ? AND app = ? AND handler = ?';
+    const isDue = 'app = ? AND dueAt <= ? AND handler IN (SELECT value FROM json_each(?))';
+    const sql = (text: string) => database.handle.prepare(text);
+    this.#database = database;
+    this.#insert = sql(`INSERT INTO ${events} (${columns}, dueAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#due = sql(`SELECT number FROM ${events} WHERE ${isDue} ORDER BY dueAt, number LIMIT ?`).pluck();
+    this.#take = sql(
+      `UPDATE ${events} SET dueAt = ?, attempt = attempt + 1 WHERE number = ? RETURNING ${columns}`,
+    );
+    this.#forget = sql(`DELETE FROM ${events} WHERE ${one}`);
+    this.#postpone = sql(
+      `UPDATE ${events} SET dueAt = CASE attempt WHEN ? THEN ? ELSE dueAt END WHERE ${one}`,
+    );
+    this.#giveUp = sql(`DELETE FROM ${events} WHERE endedAt < ?`);
+  }
+
+  /** Within a transaction. */
+  add(events: readonly StoredEvent[]): void {
+    for (const { id, app, handler, detail, reason, createdAt, endedAt, values, attempt } of events) {
+      const kept = JSON.stringify([...values]);
+      const row = [id, app, handler, detail ?? null, reason, createdAt, endedAt, kept, attempt, endedAt];
+      this.#insert.run(...row);
+    }
+  }
+
+  /** Looks before it writes: most looks find nothing, and cost no lock. */
+  async claim({ app, handlers, now, until, limit }: Claim): Promise<StoredEvent[]> {
+    const due = () => this.#due.all(app, now, JSON.stringify(handlers), limit) as number[];
+    if (this.#database.run(due).length === 0) return [];
+    const rows = await this.#database.write(() => due().flatMap((number) => this.#take.all(until, number)));
+    return (rows as EventRow[]).map(eventOf);
+  }
+
+  settle({ event: { id, app, handler, attempt }, retryAt }: Settlement): Promise<boolean> {
+    return this.#database.write(() => {
+      const settled =
+        retryAt === undefined
+          ? this.#forget.run(id, app, handler)
+          : this.#postpone.run(attempt, retryAt, id, app, handler);
+      return settled.changes > 0;
+    });
+  }
+
+  /** Within a transaction: gives up events that were recorded before a moment. Answers how many. */
+  giveUp(before: number): number {
+    return this.#giveUp.run(before).changes;
+  }
+}
+
+interface EventRow {
+  readonly id: string;
+  readonly app: string;
+  readonly handler: string;
+  readonly detail: Encoded | null;
+  readonly reason: EndReason;
+  readonly createdAt: number;
+  readonly endedAt: number;
+  readonly values: string;
+  readonly attempt: number;
+}
+
+function eventOf({ detail, values, ...row }: EventRow): StoredEvent {
+  const kept = new Map(JSON.parse(values) as [string, Encoded][]);
+  return { ...row, values: kept, detail: detail ?? undefined };
+}

@@ -1,0 +1,215 @@
+import type { SqliteDatabase } from '../../database/sqlite.js';
+import type { SqliteStatement } from '../../database/sqlite-handle.js';
+import type { Alias, AppChanges, Change, Encoded, Registration, Rename, StoredSession } from '../driver.js';
+import type { Moments } from '../expiry.js';
+import type { SessionKey } from '../session-id.js';
+import type { SqliteSchema } from './schema.js';
+
+/** A stored session without its values. */
+export interface Row extends Moments {
+  readonly number: number;
+  readonly key: SessionKey;
+  /** As it is kept: `handlersOf` reads it. */
+  readonly handlers: string | null;
+}
+
+/** The rows of sessions, of their values and of their older ids. Whoever writes has begun a transaction. */
+export class SqliteSessions {
+  readonly #statements: Statements;
+
+  constructor(database: SqliteDatabase, schema: SqliteSchema) {
+    this.#statements = prepare(database, schema);
+  }
+
+  find(key: SessionKey): Row | undefined {
+    return rowOf(this.#statements.find.get(key) as RawRow | undefined);
+  }
+
+  at(number: number): Row | undefined {
+    return rowOf(this.#statements.at.get(number) as RawRow | undefined);
+  }
+
+  load(key: SessionKey): StoredSession | undefined {
+    return sessionOf(key, this.#statements.load.all(key) as LoadedRow[]);
+  }
+
+  /** The sessions after a number, in their order. */
+  walk(after: number, limit: number): Row[] {
+    return (this.#statements.walk.all(after, limit) as RawRow[]).map((raw) => rowOf(raw) as Row);
+  }
+
+  /** What an older id was followed by. */
+  alias(key: SessionKey): Alias | undefined {
+    return this.#statements.alias.get(key) as Alias | undefined;
+  }
+
+  /** The key that a session has by now, followed from any it had. */
+  newest(key: SessionKey): SessionKey {
+    let newest = key;
+    for (;;) {
+      const newer = this.#statements.newer.get(newest) as SessionKey | undefined;
+      if (newer === undefined) return newest;
+      newest = newer;
+    }
+  }
+
+  /** Answers its number; undefined when there is one with that key. */
+  create(key: SessionKey, moments: Moments, handlers: readonly Registration[]): number | undefined {
+    const { createdAt, lifetime, idle, accessed, expireTime } = moments;
+    const kept = textOf(handlers);
+    const made = this.#statements.create.run(key, createdAt, lifetime, idle, accessed, expireTime, kept);
+    return made.changes === 0 ? undefined : Number(made.lastInsertRowid);
+  }
+
+  move(number: number, { accessed, expireTime }: Moments): void {
+    this.#statements.move.run(accessed, expireTime, number);
+  }
+
+  setHandlers(number: number, handlers: readonly Registration[]): void {
+    this.#statements.setHandlers.run(textOf(handlers), number);
+  }
+
+  rename(number: number, from: SessionKey, { to, until, next }: Rename): void {
+    this.#statements.rename.run(to, number);
+    this.#statements.addAlias.run(from, to, until, next);
+  }
+
+  empty(number: number): void {
+    this.#statements.forget.run(number);
+  }
+
+  change(number: number, changes: ReadonlyMap<string, AppChanges>): void {
+    for (const [app, { empty, keys }] of changes) {
+      if (empty) this.#statements.empty.run(number, app);
+      for (const [key, change] of keys) this.#changeOne(number, app, key, change);
+    }
+  }
+
+  remove(number: number): void {
+    this.#statements.forget.run(number);
+    this.#statements.end.run(number);
+  }
+
+  /** Those that were good until before a moment. */
+  forgetAliases(before: number): void {
+    this.#statements.forgetAliases.run(before);
+  }
+
+  #changeOne(number: number, app: string, key: string, change: Change): void {
+    const { value, set, unset } = this.#statements;
+    let after = change.kind === 'set' ? change.value : undefined;
+    if (change.kind === 'update') after = change.apply(value.get(number, app, key) as Encoded | undefined);
+    if (after === undefined) unset.run(number, app, key);
+    else set.run(number, app, key, after);
+  }
+}
+
+type RawMoments = readonly [
+  createdAt: number,
+  lifetime: number,
+  idle: number,
+  accessed: number,
+  expireTime: number,
+  handlers: string | null,
+];
+type RawRow = readonly [number: number, key: SessionKey, ...RawMoments];
+type LoadedRow = readonly [...RawMoments, app: string | null, key: string, value: Encoded];
+
+type Statements = ReturnType<typeof prepare>;
+
+function prepare(
+  { handle }: SqliteDatabase,
+  { sessions, values, aliases }: SqliteSchema,
+): Record<
+  | 'find'
+  | 'at'
+  | 'load'
+  | 'walk'
+  | 'alias'
+  | 'newer'
+  | 'create'
+  | 'move'
+  | 'setHandlers'
+  | 'rename'
+  | 'addAlias'
+  | 'value'
+  | 'set'
+  | 'unset'
+  | 'empty'
+  | 'forget'
+  | 'end'
+  | 'forgetAliases',
+  SqliteStatement
+> {
+  const moments = 'createdAt, lifetime, idle, accessed, expireTime, handlers';
+  const row = `number, id, ${moments}`;
+  const one = 'session = ? AND app = ? AND key = ?';
+  const sql = (text: string) => handle.prepare(text);
+  return {
+    find: sql(`SELECT ${row} FROM ${sessions} WHERE id = ?`).raw(),
+    at: sql(`SELECT ${row} FROM ${sessions} WHERE number = ?`).raw(),
+    load: sql(
+      `SELECT ${moments}, app, key, value FROM ${sessions} LEFT JOIN ${values} ON session = number WHERE id = ?`,
+    ).raw(),
+    walk: sql(`SELECT ${row} FROM ${sessions} WHERE number > ? ORDER BY number LIMIT ?`).raw(),
+    alias: sql(`SELECT until, next FROM ${aliases} WHERE id = ?`),
+    newer: sql(`SELECT newer FROM ${aliases} WHERE id = ?`).pluck(),
+    create: sql(
+      `INSERT INTO ${sessions} (id, ${moments}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+    ),
+    move: sql(`UPDATE ${sessions} SET accessed = ?, expireTime = ? WHERE number = ?`),
+    setHandlers: sql(`UPDATE ${sessions} SET handlers = ? WHERE number = ?`),
+    rename: sql(`UPDATE ${sessions} SET id = ? WHERE number = ?`),
+    addAlias: sql(`INSERT INTO ${aliases} (id, newer, until, next) VALUES (?, ?, ?, ?)`),
+    value: sql(`SELECT value FROM ${values} WHERE ${one}`).pluck(),
+    set: sql(
+      `INSERT INTO ${values} (session, app, key, value) VALUES (?, ?, ?, ?)
+       ON CONFLICT (session, app, key) DO UPDATE SET value = excluded.value`,
+    ),
+    unset: sql(`DELETE FROM ${values} WHERE ${one}`),
+    empty: sql(`DELETE FROM ${values} WHERE session = ? AND app = ?`),
+    forget: sql(`DELETE FROM ${values} WHERE session = ?`),
+    end: sql(`DELETE FROM ${sessions} WHERE number = ?`),
+    forgetAliases: sql(`DELETE FROM ${aliases} WHERE until < ?`),
+  };
+}
+
+function rowOf(raw: RawRow | undefined): Row | undefined {
+  if (raw === undefined) return undefined;
+  const [number, key, createdAt, lifetime, idle, accessed, expireTime, handlers] = raw;
+  return { number, key, createdAt, lifetime, idle, accessed, expireTime, handlers };
+}
+
+/** The rows of one session: its moments on each, and a value unless it has none. */
+function sessionOf(key: SessionKey, rows: readonly LoadedRow[]): StoredSession | undefined {
+  if (rows[0] === undefined) return undefined;
+  const [createdAt, lifetime, idle, accessed, expireTime, handlers] = rows[0];
+  const values = new Map<string, Map<string, Encoded>>();
+  for (const [, , , , , , app, name, value] of rows) {
+    if (app === null) continue;
+    const ofApp = values.get(app);
+    if (ofApp === undefined) values.set(app, new Map([[name, value]]));
+    else ofApp.set(name, value);
+  }
+  return {
+    key,
+    createdAt,
+    accessed,
+    lifetime,
+    expireTime,
+    idle,
+    handlers: handlersOf(handlers),
+    values,
+  };
+}
+
+/** JSON, null for none: hardly any session has some. */
+export function handlersOf(text: string | null): readonly Registration[] {
+  return text === null ? NONE : (JSON.parse(text) as Registration[]);
+}
+
+function textOf(handlers: readonly Registration[]): string | null {
+  return handlers.length === 0 ? null : JSON.stringify(handlers);
+}
+
+const NONE: readonly Registration[] = [];
