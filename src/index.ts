@@ -76,4 +76,4 @@ export type { CleanupOptions, CreateOptions, DestroyOptions, Manager, Named } fr
 export type { SessionKey } from './stores/session-id.js';
 export type { Store } from './stores/store.js';
 export type { Update } from './stores/values.js';
-export type { Outcome } from './stores/visit.js';
+export type { Outcome } from './stores/commits.js';

@@ -18,7 +18,8 @@ import { checkPower } from '../stores/powers.js';
 import { varyByCookie } from '../stores/set-cookies.js';
 import { checkApp, type Store } from '../stores/store.js';
 import { Sweeper } from '../stores/sweeper.js';
-import { type InvalidateCorrupt, Visit, type VisitSettings } from '../stores/visit.js';
+import type { InvalidateCorrupt, VisitSettings } from '../stores/settings.js';
+import { Visit } from '../stores/visit.js';
 import { Watcher } from '../stores/watcher.js';
 import type { EnvironmentLayer } from './environment.js';
 

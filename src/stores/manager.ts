@@ -1,5 +1,6 @@
 import type { Header } from '../app/headers.js';
 import type { Codec, Value } from './codec.js';
+import type { Outcome } from './commits.js';
 import type { Driver, QuarantinedValue } from './driver.js';
 import type { EndHandlers } from './end-handlers.js';
 import { SessionError, SessionWarning } from './errors.js';
@@ -9,7 +10,7 @@ import { powerless } from './powers.js';
 import { isSessionId, keyOf } from './session-id.js';
 import { Store } from './store.js';
 import { sweepAll } from './sweeper.js';
-import type { Outcome, Visit } from './visit.js';
+import type { Visit } from './visit.js';
 import type { Ended } from './watcher.js';
 
 export interface CreateOptions {

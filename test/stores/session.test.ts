@@ -10,7 +10,8 @@ const STORED = new Map([['shop', new Map([['cart', '"tea"']])]]);
 /** A session that is stored with these values, or a new one. */
 function session(values?: ReadonlyMap<string, ReadonlyMap<string, Encoded>>): Session {
   const id = newSessionId();
-  return new Session(id, keyOf(id), jsonCodec, MOMENTS, values);
+  const found = values && { ...MOMENTS, key: keyOf(id), handlers: [], values };
+  return new Session(jsonCodec, id, MOMENTS, found);
 }
 
 describe('a new session', () => {

@@ -1,12 +1,16 @@
 import { TestClock } from '../../src/testing/clock.js';
 import { jsonCodec } from '../../src/stores/codec.js';
 import { type CookieOptions, SessionCookie } from '../../src/stores/cookie.js';
-import type { Commit, CommitResult, Driver } from '../../src/stores/driver.js';
+import type { Commit, CommitResult, Driver, Ending } from '../../src/stores/driver.js';
+import { EndHandlers } from '../../src/stores/end-handlers.js';
 import { Manager } from '../../src/stores/manager.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
-import { keyOf, type SessionKey } from '../../src/stores/session-id.js';
+import { Notices } from '../../src/stores/notices.js';
+import { keyOf } from '../../src/stores/session-id.js';
 import type { Store } from '../../src/stores/store.js';
-import { Visit, type VisitSettings } from '../../src/stores/visit.js';
+import type { VisitSettings } from '../../src/stores/settings.js';
+import { Visit } from '../../src/stores/visit.js';
+import { Watcher } from '../../src/stores/watcher.js';
 import { request } from './failing.js';
 
 /** A memory whose commits and endings fail, or wait, when told. */
@@ -22,9 +26,9 @@ export class TroubledDriver extends MemoryDriver {
     return super.commit(commit);
   }
 
-  override async end(key: SessionKey): Promise<boolean> {
+  override async end(ending: Ending): Promise<boolean> {
     await this.#trouble();
-    return super.end(key);
+    return super.end(ending);
   }
 
   /** Lets commits wait until what it answers is called. */
@@ -79,12 +83,16 @@ export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: 
     codec: jsonCodec,
     clock,
     lifetime: 3600,
+    idle: Infinity,
+    invalidateCorrupt: 'throw',
+    notices: new Notices('shop', clock),
+    watcher: new Watcher(driver, clock, unexpected),
     ...over,
   };
   const visit: Site<D>['visit'] = (sessionID, environ = {}) => {
     const cookies = sessionID === undefined ? {} : { HTTP_COOKIE: `${cookie.key(false)}=${sessionID}` };
     const made = new Visit(settings, request({ ...cookies, ...environ }).environ);
-    const manager = new Manager(made, 'shop');
+    const manager = new Manager(made, 'shop', new EndHandlers({ app: 'shop' }));
     return { visit: made, manager, store: manager.store('shop') };
   };
   return {
@@ -105,4 +113,9 @@ export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: 
       return Object.fromEntries([...found.values].map(([app, keys]) => [app, Object.fromEntries(keys)]));
     },
   };
+}
+
+/** What fails outside any request fails the test that it belongs to. */
+function unexpected(error: unknown): never {
+  throw error;
 }

@@ -87,7 +87,7 @@ export class SqliteSchema {
         id TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE, until REAL NOT NULL
       ) STRICT, WITHOUT ROWID`,
       `CREATE TABLE IF NOT EXISTS ${this.quarantine} (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, app TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+        number INTEGER PRIMARY KEY, app TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
         foundAt REAL NOT NULL
       ) STRICT`,
     ];
