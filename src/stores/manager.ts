@@ -285,7 +285,7 @@ export class Manager {
    * @throws SessionError `BAD_GRACE`; `NO_POWER` when the storage cannot.
    */
   regenerate({ grace = 10 }: RegenerateOptions = {}): void {
-    if (!(grace >= 0)) {
+    if (typeof grace !== 'number' || !(grace >= 0)) {
       throw new SessionError('BAD_GRACE', `grace is ${String(grace)}. It is a number of seconds, 0 or more.`);
     }
     this.#visit.regenerate(grace);
@@ -329,8 +329,9 @@ export class Manager {
   }
 
   /**
-   * Takes the lock, runs the work, saves, and gives the lock back. Resolves with what the work answered.
-   * @throws SessionError as `lock`; `LOCK_LOST` (503) when the lease was over before the work was: its changes are dropped.
+   * Takes the lock, runs the work, saves, and gives the lock back. Resolves with what the work answered. When the work
+   * fails, its changes are dropped.
+   * @throws SessionError as `lock`; `LOCK_LOST` (503) when the lease was over before the work, and another has the lock.
    */
   withLock<T>(work: () => T | Promise<T>, options: LockOptions = {}): Promise<T> {
     return this.#visit.withLock(work, options);
@@ -433,8 +434,11 @@ export class Manager {
     const stored = await this.#stored(sessionID);
     if (stored === undefined) return;
     if (options.ignoreWarning !== true) this.#warnOfOthers([...stored.values.keys()]);
-    const now = this.#visit.settings.clock.now();
-    await this.driver.end({ key: keyOf(sessionID), reason: 'destroyed', now });
+    const { clock, notices, watcher } = this.#visit.settings;
+    const { key } = stored;
+    if (!(await this.driver.end({ key, reason: 'destroyed', now: clock.now() }))) return;
+    notices.tell('end', { reason: 'destroyed' });
+    watcher.ended(key, 'destroyed');
   }
 
   #warnOfOthers(apps: readonly string[]): void {

@@ -218,17 +218,17 @@ export class Visit implements Participant {
     await this.#lock?.release();
   }
 
-  /** Runs what nobody else that asks for the lock runs at the same time. What it changed is saved before the lock is given back. */
+  /** Runs what nobody else who asks for the lock runs meanwhile. What it changes is saved as a whole or not at all. */
   async withLock<T>(work: () => T | Promise<T>, options: LockOptions): Promise<T> {
     await this.lock(options);
     try {
       const result = await work();
-      if (!(await this.#stillLocked(options))) {
-        this.rollback();
-        throw lockLost();
-      }
+      if (!(await this.#stillLocked(options))) throw lockLost();
       await this.save();
       return result;
+    } catch (error) {
+      this.rollback();
+      throw error;
     } finally {
       await this.#lock?.release();
     }

@@ -2,7 +2,7 @@ import { TestClock } from '../../src/testing/clock.js';
 import { jsonCodec } from '../../src/stores/codec.js';
 import { type CookieOptions, SessionCookie } from '../../src/stores/cookie.js';
 import type { Commit, CommitResult, Driver, Ending } from '../../src/stores/driver.js';
-import { EndHandlers } from '../../src/stores/end-handlers.js';
+import { type EndHandlerOptions, EndHandlers } from '../../src/stores/end-handlers.js';
 import { Manager } from '../../src/stores/manager.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
 import { Notices } from '../../src/stores/notices.js';
@@ -48,6 +48,7 @@ export class TroubledDriver extends MemoryDriver {
 
 export interface SiteOptions extends Partial<VisitSettings> {
   cookieOptions?: CookieOptions;
+  endHandlers?: Omit<EndHandlerOptions, 'app'>;
 }
 
 /** One request in the hands of a test. */
@@ -62,6 +63,9 @@ export interface Site<D extends Driver> {
   readonly driver: D;
   readonly clock: TestClock;
   readonly settings: VisitSettings;
+  readonly endHandlers: EndHandlers;
+  /** What failed outside any request. */
+  readonly failures: unknown[];
   /** A request, with the session of that id in its cookie. */
   visit(sessionID?: string, environ?: Readonly<Record<string, unknown>>): OneVisit;
   /** A session with these values in its store, committed. Answers its id. */
@@ -74,8 +78,11 @@ export function site(options: SiteOptions = {}): Site<TroubledDriver> {
   return siteOn(new TroubledDriver(), options);
 }
 
-export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: SiteOptions = {}): Site<D> {
+export function siteOn<D extends Driver>(driver: D, { cookieOptions, endHandlers: handlers, ...over }: SiteOptions = {}): Site<D> {
   const clock = new TestClock();
+  const failures: unknown[] = [];
+  const onError = (error: unknown) => failures.push(error);
+  const endHandlers = new EndHandlers({ app: 'shop', ...handlers });
   const cookie = new SessionCookie('shop', cookieOptions);
   const settings: VisitSettings = {
     driver,
@@ -86,19 +93,22 @@ export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: 
     idle: Infinity,
     invalidateCorrupt: 'throw',
     notices: new Notices('shop', clock),
-    watcher: new Watcher(driver, clock, unexpected),
+    watcher: new Watcher(driver, clock, onError),
     ...over,
   };
+  endHandlers.open({ ...settings, onError });
   const visit: Site<D>['visit'] = (sessionID, environ = {}) => {
     const cookies = sessionID === undefined ? {} : { HTTP_COOKIE: `${cookie.key(false)}=${sessionID}` };
     const made = new Visit(settings, request({ ...cookies, ...environ }).environ);
-    const manager = new Manager(made, 'shop', new EndHandlers({ app: 'shop' }));
+    const manager = new Manager(made, 'shop', endHandlers);
     return { visit: made, manager, store: manager.store('shop') };
   };
   return {
     driver,
     clock,
     settings,
+    endHandlers,
+    failures,
     visit,
     async made(values = {}) {
       const { visit: first, manager, store } = visit();
@@ -113,9 +123,4 @@ export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: 
       return Object.fromEntries([...found.values].map(([app, keys]) => [app, Object.fromEntries(keys)]));
     },
   };
-}
-
-/** What fails outside any request fails the test that it belongs to. */
-function unexpected(error: unknown): never {
-  throw error;
 }
