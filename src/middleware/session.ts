@@ -156,17 +156,16 @@ function makeSession(
     },
 
     async open(resources) {
-      settings = settingsFor(options, resources);
+      const own = settingsFor(options, resources);
       const outer = resources['web.session.manager'] as VisitSettings | undefined;
-      const shared = outer?.driver === settings.driver;
-      if (shared) checkShared(app, outer, settings);
+      const isShared = outer?.driver === own.driver;
+      if (isShared) checkShared(app, outer, own);
+      settings = isShared ? outer : own;
       await checkTables(settings.driver, options);
-      handlers.open({
-        ...settings,
-        onError: reporter(resources, 'an end handler failed, and will be called again'),
-      });
+      const onError = reporter(resources, 'an end handler failed, and will be called again');
+      handlers.open({ ...settings, onError });
       if (resources['tsgi.run_once'] !== true) handlers.start();
-      if (!shared) sweeper = startSweeper(settings, options, resources);
+      if (!isShared) sweeper = startSweeper(settings, options, resources);
       return { 'web.session.manager': settings };
     },
 

@@ -2,7 +2,6 @@ import { channel } from 'node:diagnostics_channel';
 import { describe, expect, it } from '@jest/globals';
 import { keyOf } from '../../src/stores/session-id.js';
 import { type NoticeName, Notices } from '../../src/stores/notices.js';
-import { sweepAll } from '../../src/stores/sweeper.js';
 import { TestClock } from '../../src/testing/clock.js';
 import { site } from '../support/visits.js';
 
