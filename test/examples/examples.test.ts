@@ -7,6 +7,8 @@ import { makeApplication as makeTwisted } from '../../examples/03-twisted.js';
 import { makeApplication as makeCounter } from '../../examples/04-counter.js';
 import { application as form } from '../../examples/05-form.js';
 import { application as failing } from '../../examples/06-error.js';
+import { makeApplication as makeEndings } from '../../examples/07-endings.js';
+import { makeApplication as makeSignIn } from '../../examples/08-sign-in.js';
 import { makeSite } from '../../examples/site.js';
 import { serveExample } from '../support/examples.js';
 import { temporaryFolder } from '../support/processes.js';
@@ -28,6 +30,8 @@ describe('the examples', () => {
     ['04-counter', makeCounter(file), { '/': 200, '/apples': 303, '/pears': 303 }],
     ['05-form', form, { '/': 200 }],
     ['06-error', failing, { '/': 500 }],
+    ['07-endings', makeEndings(), { '/': 200, '/logme': 200 }],
+    ['08-sign-in', makeSignIn(file), { '/': 200, '/in': 303 }],
     [
       'site',
       makeSite(file),
@@ -44,6 +48,10 @@ describe('the examples', () => {
         '/counter/pears': 303,
         '/form': 200,
         '/error': 500,
+        '/endings': 200,
+        '/endings/logme': 200,
+        '/sign-in': 200,
+        '/sign-in/in': 303,
       },
     ],
   ])('%s answers, and every link on its pages leads to one', async (_, application, addresses) => {
@@ -55,7 +63,17 @@ describe('the examples', () => {
   it('have pages with one heading, which is in the title, and no script', async () => {
     const ada = visitor(makeSite(file));
 
-    for (const path of ['/', '/simple', '/session', '/twisted', '/twisted/expire', '/counter', '/form']) {
+    for (const path of [
+      '/',
+      '/simple',
+      '/session',
+      '/twisted',
+      '/twisted/expire',
+      '/counter',
+      '/form',
+      '/endings',
+      '/sign-in',
+    ]) {
       const page = (await ada.get(path)).text();
       expect(page).toMatch(/^<!doctype html>\s*<html lang="en">/);
       const headings = Array.from(page.matchAll(/<h1>(.*?)<\/h1>/g), ([, heading = '']) => heading);
