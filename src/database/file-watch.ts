@@ -36,14 +36,20 @@ export class FileWatch {
    * cause has gone.
    */
   check(): void {
+    const now = performance.now();
+    const nextGlance = this.#nextGlance;
+    this.#nextGlance = 0; // readers too look each time, until all is found well
     const found = same(this.#file, this.#opened);
     if (found.size === 0) throw emptied(this.#file);
     if (found.size < this.#whole.size) this.#examine(found, WHOLE);
-    const now = performance.now();
-    if (now < this.#nextGlance) return;
-    same(`${this.#file}-wal`, this.#openedLog); // what is lost with it is lost in a crash only, so a second is soon enough
+    if (now >= nextGlance) this.#checkMore(found);
+    this.#nextGlance = now >= nextGlance ? now + GLANCE_MS : nextGlance;
+  }
+
+  /** What is lost with the `-wal` file is lost in a crash only, so that a second is soon enough. */
+  #checkMore(found: Stats): void {
+    same(`${this.#file}-wal`, this.#openedLog);
     if (found.mtimeMs !== this.#whole.mtimeMs) this.#examine(found, HEAD);
-    this.#nextGlance = now + GLANCE_MS;
   }
 
   /** A file that changed is read by a connection that remembers nothing of it: once for each change. */

@@ -176,6 +176,7 @@ describe.each(harms)('an open database whose file $name', ({ code, sentence, sel
     if (seldom) clock += 1000;
 
     await expect(write()).rejects.toMatchObject({ code });
+    expect(read).toThrow(expect.objectContaining({ code }));
 
     mend();
   });

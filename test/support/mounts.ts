@@ -56,6 +56,16 @@ export function mountImage(file: string): Mount {
   return mount('-o', 'loop,commit=300', file);
 }
 
+/** Why a program cannot be run here, if it cannot. */
+export function reasonAgainst(program: string, ...args: readonly string[]): string | undefined {
+  try {
+    command(program, ...args);
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
+
 /** Runs a program, and throws what it says when it fails. */
 export function command(program: string, ...args: readonly string[]): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
