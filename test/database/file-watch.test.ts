@@ -224,6 +224,24 @@ describe('a file that became smaller because it was made so', () => {
   });
 });
 
+describe('closing a database whose file was replaced', () => {
+  it('leaves the -wal file of the other one alone', async () => {
+    const closing = await SqliteDatabase.open({ database: folder.file('closing.db'), autoCreate: true });
+    closing.handle.exec('CREATE TABLE notes (text)');
+    for (const name of ['closing.db', 'closing.db-wal']) {
+      copyFileSync(folder.file(name), folder.file(`${name}.other`));
+      renameSync(folder.file(`${name}.other`), folder.file(name));
+    }
+
+    await closing.close();
+
+    const other = new BetterSqlite3(folder.file('closing.db'), { readonly: true });
+    expect(statSync(folder.file('closing.db-wal')).size).toBeGreaterThan(0);
+    expect(other.prepare('SELECT * FROM notes').all()).toEqual([]);
+    other.close();
+  });
+});
+
 describe('a database in memory', () => {
   it('has no file to look after', async () => {
     const memory = await SqliteDatabase.open({ database: ':memory:' });
