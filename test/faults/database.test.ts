@@ -75,6 +75,7 @@ interface Fault {
 
 const mounts = noMounts();
 const strace = noStrace();
+const prlimit = reasonAgainst('prlimit', '--version');
 
 const faults: Fault[] = [
   {
@@ -95,7 +96,7 @@ const faults: Fault[] = [
   },
   {
     name: 'files may not grow beyond a limit',
-    lacking: reasonAgainst('prlimit', '--version'),
+    lacking: prlimit,
     strike() {
       const limit = (soft: string | number) =>
         command('prlimit', '--pid', `${server.pid}`, `--fsize=${soft}:`);
@@ -294,6 +295,34 @@ describe('while', () => {
       result:
         'writes 503 DATABASE_BUSY with Retry-After after 4 s, or kept when it was released; reads 200; 0 lost',
     });
+  });
+});
+
+const testDescriptors = prlimit === undefined ? it : it.skip;
+
+testDescriptors('while no file can be opened, open connections have their sessions', async () => {
+  await openWithVisitors(folder.file('sessions.db'));
+  await Promise.all(visitors.map((visitor) => visitor.read(server)));
+  const limit = (soft: number) => command('prlimit', '--pid', `${server.pid}`, `--nofile=${soft}:`);
+  undo = () => {
+    limit(1024);
+  };
+  limit(1);
+
+  const writes = await Promise.all(visitors.map((visitor) => visitor.write(server)));
+  const reads = await Promise.all(visitors.map((visitor) => visitor.read(server)));
+  expect(statusesOf([...writes, ...reads])).toEqual([200]);
+  expect(await losersOn(server, visitors)).toEqual([]);
+
+  const stranger = new Visitor('stranger');
+  const waiting = stranger.signIn(server);
+  await setRight();
+  await waiting;
+  stranger.leave();
+  report({
+    what: 'While no file can be opened',
+    count: `${writes.length + reads.length} requests on open connections, 1 on a new one`,
+    result: 'all 200; the new connection is answered when it has passed; 0 lost',
   });
 });
 

@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 
 /** One line of the table in docs/reliability.md. */
 export interface Figure {
-  /** What was done, as a sentence. The table is sorted by it. */
+  /** What was done: `Killed while 64 visitors write`. The table is sorted by it. */
   readonly what: string;
   /** How often: `100 rounds, 128,400 replies`. */
   readonly count: string;
@@ -15,6 +15,14 @@ export function report(figure: Figure): void {
   process.stdout.write(`${figure.what}: ${figure.count}: ${figure.result}\n`);
   const file = process.env['TSGI_FIGURES'];
   if (file !== undefined) appendFileSync(file, `${JSON.stringify(figure)}\n`);
+}
+
+/** The figures as a table in Markdown. */
+export function tableOf(figures: readonly Figure[]): string {
+  const rows = figures.map(({ what, count, result }) => [what, count, result]);
+  const sorted = rows.sort(([one = ''], [other = '']) => (one < other ? -1 : 1));
+  const lines = [['What', 'How often', 'Result'], ['---', '---', '---'], ...sorted];
+  return lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 
 /** A number with its thousands apart. */

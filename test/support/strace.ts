@@ -1,9 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 
+const PROGRAM = 'strace';
+
 /** Why no system calls can be made to fail here, if they cannot. */
 export function noStrace(): string | undefined {
-  const { status, stderr, error } = spawnSync('strace', ['-o', '/dev/null', 'true'], { encoding: 'utf8' });
+  const { status, stderr, error } = spawnSync(PROGRAM, ['-o', '/dev/null', 'true'], { encoding: 'utf8' });
   return status === 0 ? undefined : `strace does not work here: ${error?.message ?? stderr.trim()}`;
 }
 
@@ -19,7 +21,7 @@ export async function injectFault(
   const [call = ''] = fault.split(':');
   const paths = files.flatMap((file) => ['-P', file]);
   const options = ['-f', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${fault}`, ...paths];
-  const strace = spawn('strace', [...options, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const strace = spawn(PROGRAM, [...options, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
   const exited = once(strace, 'exit');
   let said = '';
   strace.stderr.setEncoding('utf8');
