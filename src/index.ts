@@ -55,7 +55,7 @@ export { type Field, Form, type FormLimits, type TextField, Upload } from './mid
 export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';
 export { urlmap } from './middleware/urlmap.js';
 export { type Cancel, type Clock, systemClock } from './stores/clock.js';
-export { type Codec, jsonCodec, type Value } from './stores/codec.js';
+export { type Codec, jsonCodec, type Part, type Value } from './stores/codec.js';
 export type { CookieOptions } from './stores/cookie.js';
 export type {
   AppChanges,

@@ -27,7 +27,7 @@ export class Values {
     const known = this.#decoded.get(key);
     if (known !== undefined) return known;
     const value = this.#decode(key, encoded);
-    this.#decoded.set(key, value);
+    if (Object.isFrozen(value)) this.#decoded.set(key, value); // what one reader can change is not for the next
     return value;
   }
 

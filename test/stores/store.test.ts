@@ -139,8 +139,8 @@ describe('Store', () => {
     const { store } = shop.visit(await shop.made({ a: 1 }));
 
     expect(() => {
-      store.set('a', { born: new Date(0) } as unknown as Value);
-    }).toThrow('The value\'s part "born" is a Date');
+      store.set('a', { pattern: /x/ } as unknown as Value);
+    }).toThrow('The value\'s part "pattern" is a RegExp');
     expect(store.get('a')).toBe(1);
   });
 
@@ -194,6 +194,33 @@ describe('compareAndSet', () => {
     expect(store.get('a')).toBe('new');
     expect(manager.outcome).toBe('committed');
     expect(await shop.stored(id)).toEqual({ shop: { a: '"new"', b: '2' } });
+  });
+
+  it.each<[string, () => Value]>([
+    ['a Map', () => new Map([['tea', { count: 2n, since: new Date(5) }]])],
+    ['a Set', () => new Set([new Date(5), undefined])],
+    ['a Date', () => new Date(5)],
+    ['bytes', () => Uint8Array.of(1, 2)],
+    ['an undefined part', () => ({ a: undefined })],
+  ])('compares %s by what it holds', async (_, make) => {
+    const shop = site();
+    const { store } = shop.visit(await shop.made({ a: make() }));
+
+    expect(await store.compareAndSet('a', { other: 1 }, 'new')).toBe(false);
+    expect(await store.compareAndSet('a', make(), 'new')).toBe(true);
+  });
+
+  it.each<[string, Value, Value]>([
+    ['a Date', new Date(5), new Date(6)],
+    ['a Map', new Map([['a', 1]]), new Map([['a', 2]])],
+    ['a Set', new Set([1]), new Set([2])],
+    ['bytes', Uint8Array.of(1), Uint8Array.of(2)],
+    ['an undefined part', { a: undefined }, {}],
+  ])('tells %s from another', async (_, stored, other) => {
+    const shop = site();
+    const { store } = shop.visit(await shop.made({ a: stored }));
+
+    expect(await store.compareAndSet('a', other, 'new')).toBe(false);
   });
 
   it.each<[string, Value | undefined]>([
@@ -263,11 +290,13 @@ describe('compareAndSet', () => {
 
   it('rejects when the value or what is expected cannot be kept', async () => {
     const { store } = site().visit();
-    const date = new Date() as unknown as Value;
+    const pattern = /x/ as unknown as Value;
     store.set('b', 1);
 
-    await expect(store.compareAndSet('a', undefined, date)).rejects.toMatchObject({ code: 'NOT_STORABLE' });
-    await expect(store.compareAndSet('a', date, 1)).rejects.toMatchObject({ code: 'NOT_STORABLE' });
+    await expect(store.compareAndSet('a', undefined, pattern)).rejects.toMatchObject({
+      code: 'NOT_STORABLE',
+    });
+    await expect(store.compareAndSet('a', pattern, 1)).rejects.toMatchObject({ code: 'NOT_STORABLE' });
   });
 });
 

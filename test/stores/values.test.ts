@@ -215,7 +215,7 @@ describe('Values', () => {
     };
 
     expect(() => values.update('a', fail)).toThrow('no');
-    expect(() => values.update('a', () => new Date() as never)).toThrow('Date');
+    expect(() => values.update('a', () => /x/ as never)).toThrow('RegExp');
     expect(() => {
       values.set('b', NaN);
     }).toThrow('NaN');
@@ -234,6 +234,19 @@ describe('Values', () => {
 
     values.set('list', [2]);
     expect(values.get('list')).toEqual([2]);
+  });
+
+  it('give each reader a rich value of its own, so that nobody sees what another does to it', () => {
+    const stored = { cart: { since: new Date(0) } };
+    const values = valuesWith(stored);
+    const since = () => (values.get('cart') as { since: Date }).since;
+
+    since().setFullYear(2000);
+    expect(since()).toEqual(new Date(0));
+    values.update('cart', (cart) => cart);
+
+    expect(since()).toEqual(new Date(0));
+    expect(applied(stored, values.take().difference)).toEqual(stored);
   });
 
   describe('a change that is committed alone', () => {
