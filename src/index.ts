@@ -72,6 +72,7 @@ export type {
 } from './stores/driver.js';
 export { SessionError, SessionWarning } from './stores/errors.js';
 export type { Moments, Move } from './stores/expiry.js';
+export type { Limits } from './stores/limits.js';
 export type { CleanupOptions, CreateOptions, DestroyOptions, Manager, Named } from './stores/manager.js';
 export type { SessionKey } from './stores/session-id.js';
 export type { Store } from './stores/store.js';

@@ -11,6 +11,7 @@ import { type Codec, jsonCodec } from '../stores/codec.js';
 import { type CookieOptions, SessionCookie } from '../stores/cookie.js';
 import type { Driver } from '../stores/driver.js';
 import { SessionError } from '../stores/errors.js';
+import { checkedLimits, type Limits } from '../stores/limits.js';
 import { checkLifetime, Manager } from '../stores/manager.js';
 import { varyByCookie } from '../stores/set-cookies.js';
 import { checkApp, type Store } from '../stores/store.js';
@@ -37,6 +38,8 @@ export interface SessionOptions {
   cookie?: CookieOptions;
   /** How values become text. Default JSON. */
   codec?: Codec;
+  /** How much may be kept. Default: 64 KiB a value, 256 KiB an application, 1 MiB a session, 1 KiB a key. */
+  limits?: Limits;
   /** Where the time comes from. Default: the machine. */
   clock?: Clock;
   /** Seconds between clean-ups of ended sessions, with jitter; false leaves them to `manager.cleanup()`. Default 60. */
@@ -51,8 +54,8 @@ export interface SessionOptions {
  * answers 5xx its changes are dropped, but an ended session stays ended. PythonWeb's `session.Session`.
  *
  * Inside another session layer of the same environment it shares session, cookie and commit, and adds its own store; what
- * it says of `expire`, `commitOn`, `clock` and `sweep` is then the outer layer's to say.
- * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_SWEEP` or `BAD_COOKIE` when the layer is made; `NO_TABLES` or
+ * it says of `expire`, `limits`, `commitOn`, `clock` and `sweep` is then the outer layer's to say.
+ * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_LIMITS`, `BAD_SWEEP` or `BAD_COOKIE` when the layer is made; `NO_TABLES` or
  * `COOKIE_DIFFERS` or `CODEC_DIFFERS` when the application opens.
  */
 export const session: Layer<
@@ -200,7 +203,8 @@ function settingsFor(options: SessionOptions, resources: Resources): VisitSettin
   const { expire = DAY, codec = jsonCodec, clock = systemClock } = options;
   const name = resources['web.environment.name'] as string;
   const driver = resources['web.environment.driver'] as Driver;
-  return { driver, codec, clock, lifetime: expire, cookie: new SessionCookie(name, options.cookie) };
+  const limits = checkedLimits(options.limits);
+  return { driver, codec, limits, clock, lifetime: expire, cookie: new SessionCookie(name, options.cookie) };
 }
 
 async function checkTables(driver: Driver, { setupEnvironment = false }: SessionOptions): Promise<void> {
@@ -239,9 +243,10 @@ function connectionOf(environ: Environ): Connection | undefined {
   return (environ as { 'web.database.connection'?: Connection })['web.database.connection'];
 }
 
-function checkOptions({ app, expire = DAY, sweep = MINUTE, cookie }: SessionOptions): void {
+function checkOptions({ app, expire = DAY, sweep = MINUTE, cookie, limits }: SessionOptions): void {
   checkApp(app);
   checkLifetime(expire);
+  checkedLimits(limits);
   new SessionCookie('checked', cookie); // its constructor refuses what no browser accepts
   if (sweep === false || (Number.isFinite(sweep) && sweep > 0)) return;
   throw new SessionError('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);

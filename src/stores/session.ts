@@ -1,6 +1,7 @@
 import type { Codec } from './codec.js';
 import type { Commit, Encoded } from './driver.js';
 import { type Moments, type Move, moved } from './expiry.js';
+import { type CheckedLimits, Room } from './limits.js';
 import type { SessionKey } from './session-id.js';
 import { type TakenChanges, type Update, Values } from './values.js';
 
@@ -18,6 +19,7 @@ export class Session {
   readonly #codec: Codec;
   readonly #loaded: ReadonlyMap<string, ReadonlyMap<string, Encoded>> | undefined;
   readonly #apps = new Map<string, Values>();
+  readonly #room: Room;
   #moments: Moments;
   /** Without the move that was not taken yet. */
   #kept: Moments;
@@ -29,6 +31,7 @@ export class Session {
     id: string,
     key: SessionKey,
     codec: Codec,
+    limits: CheckedLimits,
     moments: Moments,
     values?: ReadonlyMap<string, ReadonlyMap<string, Encoded>>,
   ) {
@@ -37,6 +40,7 @@ export class Session {
     this.#codec = codec;
     this.#moments = this.#kept = moments;
     this.#loaded = values;
+    this.#room = new Room(limits, this.#apps, values);
     this.#stored = values !== undefined;
   }
 
@@ -58,7 +62,7 @@ export class Session {
   values(app: string): Values {
     const known = this.#apps.get(app);
     if (known !== undefined) return known;
-    const made = new Values(this.#codec, this.#loaded?.get(app));
+    const made = new Values(this.#codec, this.#room, this.#loaded?.get(app));
     this.#apps.set(app, made);
     return made;
   }

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Value } from './codec.js';
 import { SessionError } from './errors.js';
-import type { Update, Values } from './values.js';
+import { Room } from './limits.js';
+import { type Update, Values } from './values.js';
 import type { Visit } from './visit.js';
 
 /**
@@ -55,11 +56,12 @@ export class Store implements Iterable<[key: string, value: Value]> {
 
   /**
    * Keeps a copy of the value. Of two requests that set one key, the last commit wins.
-   * @throws SessionError `NOT_STORABLE` with the path of a part that cannot be kept; `BAD_KEY`; `REPLY_SENT`.
+   * @throws SessionError `NOT_STORABLE` with the path of a part that cannot be kept; `TOO_LARGE` over one of the limits;
+   * `BAD_KEY`; `REPLY_SENT`.
    */
   set(key: string, value: Value): void {
     checkKey(key);
-    if (this.#read === undefined) this.#visit.settings.codec.encode(value); // before a session is made for it
+    if (this.#read === undefined) this.#nobodys().set(key, value);
     this.#write.set(key, value);
   }
 
@@ -80,11 +82,7 @@ export class Store implements Iterable<[key: string, value: Value]> {
    */
   update(key: string, update: Update): Value | undefined {
     checkKey(key);
-    if (this.#read === undefined) {
-      const first = update(undefined);
-      if (first === undefined) return undefined;
-      this.#visit.settings.codec.encode(first); // before a session is made for it
-    }
+    if (this.#read === undefined && this.#nobodys().update(key, update) === undefined) return undefined;
     return this.#write.update(key, update);
   }
 
@@ -110,7 +108,7 @@ export class Store implements Iterable<[key: string, value: Value]> {
   async compareAndSet(key: string, expected: Value | undefined, value: Value): Promise<boolean> {
     checkKey(key);
     const { codec } = this.#visit.settings;
-    codec.encode(value); // before a session is made for it
+    (this.#read ?? this.#nobodys()).assertKeeps(key, value);
     if (this.#read === undefined && expected !== undefined) return false;
     const wanted = expected === undefined ? undefined : codec.decode(codec.encode(expected));
     let swapped = false;
@@ -128,6 +126,12 @@ export class Store implements Iterable<[key: string, value: Value]> {
 
   get #write(): Values {
     return this.#visit.use().values(this.app);
+  }
+
+  /** Values to try a change on, so that no session is made for one that is refused. */
+  #nobodys(): Values {
+    const { codec, limits } = this.#visit.settings;
+    return new Values(codec, new Room(limits));
   }
 }
 

@@ -9,6 +9,7 @@ import type { SessionCookie } from './cookie.js';
 import type { Commit, Driver, EndReason, StoredSession } from './driver.js';
 import { SessionError } from './errors.js';
 import { judge, type Verdict } from './expiry.js';
+import type { CheckedLimits } from './limits.js';
 import { Session, type Taken } from './session.js';
 import { isSessionId, keyOf, newSessionId, type SessionKey } from './session-id.js';
 import { SetCookies } from './set-cookies.js';
@@ -19,6 +20,7 @@ export interface VisitSettings {
   readonly driver: Driver;
   readonly cookie: SessionCookie;
   readonly codec: Codec;
+  readonly limits: CheckedLimits;
   readonly clock: Clock;
   /** The life of a new session in seconds. Infinity: no fixed end. */
   readonly lifetime: number;
@@ -126,7 +128,7 @@ export class Visit implements Participant {
     this.#chosenEnd = undefined;
     const moments = { createdAt: now, accessed: now, lifetime, expireTime, idle: Infinity };
     const id = newSessionId();
-    this.#session = new Session(id, keyOf(id), this.settings.codec, moments);
+    this.#session = new Session(id, keyOf(id), this.settings.codec, this.settings.limits, moments);
     this.#connection?.enlist(this);
     this.setCookie(sendCookie);
     return this.#session;
@@ -253,10 +255,10 @@ export class Visit implements Participant {
   }
 
   #adopt(id: string, key: SessionKey, stored: StoredSession | undefined): void {
-    const { codec, clock } = this.settings;
+    const { codec, limits, clock } = this.settings;
     this.#verdict = judge(stored, clock.now());
     const live = this.#verdict.state === 'live' && stored !== undefined;
-    this.#session = live ? new Session(id, key, codec, stored, stored.values) : undefined;
+    this.#session = live ? new Session(id, key, codec, limits, stored, stored.values) : undefined;
     this.#created = !live;
   }
 

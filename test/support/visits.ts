@@ -2,6 +2,7 @@ import { TestClock } from '../../src/testing/clock.js';
 import { jsonCodec } from '../../src/stores/codec.js';
 import { type CookieOptions, SessionCookie } from '../../src/stores/cookie.js';
 import type { Commit, CommitResult, Driver } from '../../src/stores/driver.js';
+import { checkedLimits } from '../../src/stores/limits.js';
 import { Manager } from '../../src/stores/manager.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
 import { keyOf, type SessionKey } from '../../src/stores/session-id.js';
@@ -77,6 +78,7 @@ export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: 
     driver,
     cookie,
     codec: jsonCodec,
+    limits: checkedLimits(),
     clock,
     lifetime: 3600,
     ...over,
