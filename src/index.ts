@@ -55,7 +55,7 @@ export { type Field, Form, type FormLimits, type TextField, Upload } from './mid
 export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';
 export { urlmap } from './middleware/urlmap.js';
 export { type Cancel, type Clock, systemClock } from './stores/clock.js';
-export { type Codec, jsonCodec, type Value } from './stores/codec.js';
+export { type Codec, jsonCodec, type Part, type Value } from './stores/codec.js';
 export type { CookieOptions } from './stores/cookie.js';
 export type {
   Alias,
@@ -84,6 +84,7 @@ export type { EndHandler, SessionEnd } from './stores/end-handlers.js';
 export { SessionError, SessionWarning } from './stores/errors.js';
 export { eventsOf, registered } from './stores/events.js';
 export { deadlineOf, endingOf, type Moments, type Move, moved } from './stores/expiry.js';
+export type { Limits } from './stores/limits.js';
 export type { LockOptions } from './stores/lock.js';
 export {
   type CleanupOptions,

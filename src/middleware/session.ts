@@ -12,6 +12,7 @@ import { type CookieOptions, SessionCookie } from '../stores/cookie.js';
 import type { Driver } from '../stores/driver.js';
 import { SessionError } from '../stores/errors.js';
 import { type EndHandler, EndHandlers } from '../stores/end-handlers.js';
+import { checkedLimits, type Limits } from '../stores/limits.js';
 import { checkLength, Manager } from '../stores/manager.js';
 import { Notices, type SessionLog } from '../stores/notices.js';
 import { checkPower } from '../stores/powers.js';
@@ -67,6 +68,8 @@ export interface SessionOptions {
   Manager?: typeof Manager;
   /** How values become text. Default JSON. */
   codec?: Codec;
+  /** How much may be kept. Default: 64 KiB a value, 256 KiB an application, 1 MiB a session, 1 KiB a key. */
+  limits?: Limits;
   /** Where the time comes from. Default: the machine. */
   clock?: Clock;
   /** Seconds between clean-ups of ended sessions, with jitter; false leaves them to `manager.cleanup()`. Default 60. */
@@ -81,8 +84,8 @@ export interface SessionOptions {
  * answers 5xx its changes are dropped, but an ended session stays ended. PythonWeb's `session.Session`.
  *
  * Inside another session layer of the same environment it shares session, cookie and commit, and adds its own store; what
- * it says of `expire`, `idle`, `commitOn`, `clock`, `sweep`, `invalidateCorrupt` and `log` is then the outer layer's to say.
- * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_IDLE`, `BAD_SWEEP`, `BAD_COOKIE`, `BAD_HANDLER`, `BAD_CORRUPT` or
+ * it says of `expire`, `idle`, `limits`, `commitOn`, `clock`, `sweep`, `invalidateCorrupt` and `log` is then the outer layer's to say.
+ * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_IDLE`, `BAD_LIMITS`, `BAD_SWEEP`, `BAD_COOKIE`, `BAD_HANDLER`, `BAD_CORRUPT` or
  * `BAD_LOG` when the layer is made; `NO_TABLES`, `NO_POWER`, `COOKIE_DIFFERS` or `CODEC_DIFFERS` when the application opens.
  */
 export const session: Layer<
@@ -243,6 +246,7 @@ function settingsFor(options: SessionOptions, resources: Resources): VisitSettin
   return {
     driver,
     codec,
+    limits: checkedLimits(options.limits),
     clock,
     lifetime: expire,
     idle,
@@ -296,10 +300,20 @@ function connectionOf(environ: Environ): Connection | undefined {
 }
 
 function checkOptions(options: SessionOptions): void {
-  const { app, expire = DAY, idle = DAY, sweep = MINUTE, cookie, invalidateCorrupt = 'throw', log } = options;
+  const {
+    app,
+    expire = DAY,
+    idle = DAY,
+    sweep = MINUTE,
+    cookie,
+    invalidateCorrupt = 'throw',
+    limits,
+    log,
+  } = options;
   checkApp(app);
   checkLength('expire', expire);
   checkLength('idle', idle);
+  checkedLimits(limits);
   new SessionCookie('checked', cookie); // its constructor refuses what no browser accepts
   if (sweep !== false && !(Number.isFinite(sweep) && sweep > 0))
     throw bad('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);

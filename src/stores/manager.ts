@@ -8,6 +8,7 @@ import { judge, type Verdict } from './expiry.js';
 import type { LockOptions } from './lock.js';
 import { powerless } from './powers.js';
 import { isSessionId, keyOf } from './session-id.js';
+import type { AnyValues, Storables } from './storable.js';
 import { Store } from './store.js';
 import { sweepAll } from './sweeper.js';
 import type { Visit } from './visit.js';
@@ -167,15 +168,21 @@ export class Manager {
   }
 
   /**
-   * The values of an application in this session.
+   * The values of an application in this session. A type, `store<Cart>('shop')`, says which keys there are and what they
+   * hold.
    * @throws SessionError `BAD_APP` for a name outside `a-z A-Z 0-9 - _ .`, 1 to 255 characters.
    */
-  store(app: string): Store {
-    const known = this.#stores.get(app);
-    if (known !== undefined) return known;
-    const made = new Store(this.#visit, app);
-    this.#stores.set(app, made);
-    return made;
+  store<T extends Storables<T> = AnyValues>(app: string): Store<T>;
+  /**
+   * The same values, seen with defaults for keys that are absent; optional keys may go without. Defaults are never stored
+   * by themselves, and are those of the store that is answered only: another call may give others, or none.
+   */
+  store<T extends Storables<T>>(app: string, defaults: T): Store<T, never>;
+  store<T extends Storables<T>>(app: string, defaults?: T): Store<T> | Store<T, never> {
+    if (defaults !== undefined) return new Store<T, never>(this.#visit, app, defaults);
+    const known = this.#stores.get(app) ?? new Store(this.#visit, app);
+    this.#stores.set(app, known);
+    return known as unknown as Store<T>;
   }
 
   /**

@@ -1,7 +1,9 @@
 import type { Codec } from './codec.js';
 import type { Alias, AppChanges, Commit, Encoded, Registration, Rename, StoredSession } from './driver.js';
 import { type Moments, type Move, moved } from './expiry.js';
+import { type CheckedLimits, Room } from './limits.js';
 import { keyOf, newSessionId, type SessionKey } from './session-id.js';
+import type { VisitSettings } from './settings.js';
 import { sealNext } from './successor.js';
 import { type Update, Values } from './values.js';
 
@@ -38,13 +40,22 @@ interface Pending {
 /** One session as one request sees it: its id and moments, and the values of every application that looked. */
 export class Session {
   readonly #codec: Codec;
+  readonly #limits: CheckedLimits;
   readonly #apps = new Map<string, Values>();
+  #room: Room;
   #known: Known;
   #pending: Pending = NOTHING;
 
   /** `found` is what is stored; without it the session is a new one. */
-  constructor(codec: Codec, id: string, moments: Moments, found?: StoredSession) {
+  constructor(
+    { codec, limits }: Pick<VisitSettings, 'codec' | 'limits'>,
+    id: string,
+    moments: Moments,
+    found?: StoredSession,
+  ) {
     this.#codec = codec;
+    this.#limits = limits;
+    this.#room = new Room(limits, this.#apps, found?.values);
     this.#known = {
       id,
       key: found?.key ?? keyOf(id),
@@ -89,7 +100,7 @@ export class Session {
   values(app: string): Values {
     const known = this.#apps.get(app);
     if (known !== undefined) return known;
-    const made = new Values(this.#codec, this.#loaded?.get(app));
+    const made = new Values(this.#codec, this.#room, this.#loaded?.get(app));
     this.#apps.set(app, made);
     return made;
   }
@@ -106,17 +117,17 @@ export class Session {
 
   /** Drops the values of all applications, here and where they are stored. */
   empty(): void {
-    this.#apps.clear();
     this.#pending = { ...this.#pending, empty: true };
+    this.#forgetApps();
   }
 
   register(registration: Registration): void {
     this.#pending = { ...this.#pending, register: [...(this.#pending.register ?? []), registration] };
   }
 
-  /** Gives it another id. A new one, which nobody has seen, needs none. */
+  /** Gives it another id: for a session that is stored. */
   regenerate(grace: number): void {
-    if (this.stored) this.#pending = { ...this.#pending, next: { id: newSessionId(), grace } };
+    this.#pending = { ...this.#pending, next: { id: newSessionId(), grace } };
   }
 
   /** Another request has given it this id. */
@@ -170,9 +181,16 @@ export class Session {
 
   /** Drops the changes that were not taken yet. */
   rollback(): void {
-    if (this.#pending.empty === true) this.#apps.clear();
-    for (const values of this.#apps.values()) values.rollback();
+    const { empty } = this.#pending;
     this.#pending = NOTHING;
+    if (empty === true) this.#forgetApps();
+    for (const values of this.#apps.values()) values.rollback();
+  }
+
+  /** The applications are to look anew at what there is now. */
+  #forgetApps(): void {
+    this.#apps.clear();
+    this.#room = new Room(this.#limits, this.#apps, this.#loaded);
   }
 
   get #loaded(): Known['values'] {

@@ -2,6 +2,7 @@ import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
 import type { SessionCookie } from './cookie.js';
 import type { Driver } from './driver.js';
+import type { CheckedLimits } from './limits.js';
 import type { Notices } from './notices.js';
 import type { Watcher } from './watcher.js';
 
@@ -10,6 +11,7 @@ export interface VisitSettings {
   readonly driver: Driver;
   readonly cookie: SessionCookie;
   readonly codec: Codec;
+  readonly limits: CheckedLimits;
   readonly clock: Clock;
   /** The life of a new session in seconds. Infinity: no fixed end. */
   readonly lifetime: number;

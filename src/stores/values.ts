@@ -1,6 +1,7 @@
 import type { Codec, Value } from './codec.js';
 import type { AppChanges, Change, Encoded } from './driver.js';
 import { SessionError } from './errors.js';
+import { type Counted, type Room, sizeOf } from './limits.js';
 
 /** A pure function of a key's value; undefined stands for a missing key, in and out. */
 export type Update = (value: Value | undefined) => Value | undefined;
@@ -9,15 +10,18 @@ export type Update = (value: Value | undefined) => Value | undefined;
  * One application's values as this request sees them: what was loaded, and over it the difference this request makes.
  * The difference is kept as operations, so that it can be applied to what is stored at the moment of the commit.
  */
-export class Values {
+export class Values implements Counted {
   readonly #codec: Codec;
+  readonly #room: Room;
   #loaded: ReadonlyMap<string, Encoded>;
   readonly #decoded = new Map<string, Value>();
   #emptied = false;
   #changes = new Map<string, LocalChange>();
+  #bytes: number | undefined;
 
-  constructor(codec: Codec, loaded: ReadonlyMap<string, Encoded> = NONE) {
+  constructor(codec: Codec, room: Room, loaded: ReadonlyMap<string, Encoded> = NONE) {
     this.#codec = codec;
+    this.#room = room;
     this.#loaded = loaded;
   }
 
@@ -27,7 +31,7 @@ export class Values {
     const known = this.#decoded.get(key);
     if (known !== undefined) return known;
     const value = this.#decode(key, encoded);
-    this.#decoded.set(key, value);
+    if (Object.isFrozen(value)) this.#decoded.set(key, value); // what one reader can change is not for the next
     return value;
   }
 
@@ -46,6 +50,16 @@ export class Values {
     return this.#emptied || this.#changes.has(key);
   }
 
+  /** Of what this request sees. Counted when it is first asked for, and kept from then on. */
+  get bytes(): number {
+    return (this.#bytes ??= this.keys().reduce((sum, key) => sum + sizeOf(key, this.#encoded(key)), 0));
+  }
+
+  /** Refuses what `set` would refuse. @throws SessionError `NOT_STORABLE` or `TOO_LARGE` */
+  assertKeeps(key: string, value: Value): void {
+    this.#room.growth(this, key, this.#encoded(key), this.#codec.encode(value));
+  }
+
   set(key: string, value: Value): void {
     const encoded = this.#codec.encode(value);
     this.#change(key, { kind: 'set', value: encoded }, encoded);
@@ -61,6 +75,7 @@ export class Values {
     this.#changes.clear();
     this.#decoded.clear();
     this.#emptied = true;
+    this.#bytes = undefined;
   }
 
   update(key: string, update: Update): Value | undefined {
@@ -97,6 +112,7 @@ export class Values {
       else loaded.set(key, after);
       this.#loaded = loaded;
       this.#decoded.delete(key);
+      this.#bytes = undefined;
     };
     return { change: { kind: 'update', apply }, done };
   }
@@ -106,6 +122,7 @@ export class Values {
     this.#changes = new Map();
     this.#decoded.clear();
     this.#emptied = false;
+    this.#bytes = undefined;
   }
 
   #changesByKey(): Map<string, Change> {
@@ -132,9 +149,11 @@ export class Values {
   }
 
   #change(key: string, change: Change, encoded: Encoded | undefined): void {
+    const growth = this.#room.growth(this, key, this.#encoded(key), encoded);
     const before = this.#changes.get(key)?.change ?? (this.#emptied ? DELETE : undefined);
     this.#decoded.delete(key);
     this.#changes.set(key, { change: before === undefined ? change : compose(before, change), encoded });
+    if (this.#bytes !== undefined) this.#bytes += growth;
   }
 
   #apply(key: string, update: Update, stored: Encoded | undefined): Encoded | undefined {

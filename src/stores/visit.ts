@@ -123,7 +123,7 @@ export class Visit implements Participant {
     const lifetime = ownLifetime ?? this.settings.lifetime;
     const moments = this.#newMoments(lifetime, ownLifetime === undefined ? this.#chosenEnd : undefined);
     this.#chosenEnd = undefined;
-    this.#session = new Session(this.settings.codec, newSessionId(), moments);
+    this.#session = new Session(this.settings, newSessionId(), moments);
     this.#connection?.enlist(this);
     this.setCookie(sendCookie);
     return this.#session;
@@ -344,12 +344,11 @@ export class Visit implements Participant {
   }
 
   #adopt(id: string, stored: StoredSession | undefined): void {
-    const { codec, clock } = this.settings;
-    this.#usedAt = clock.now();
+    this.#usedAt = this.settings.clock.now();
     const verdict = this.#judge(stored);
     const live = verdict.state === 'live' && stored !== undefined;
     this.#verdict = verdict;
-    this.#session = live ? new Session(codec, id, stored, stored) : undefined;
+    this.#session = live ? new Session(this.settings, id, stored, stored) : undefined;
     this.#created = !live;
     this.#wasInvalidated = !live;
     if (live && stored.alias !== undefined) this.cookies.refuse(keyOf(id));

@@ -566,6 +566,17 @@ describe('delete', () => {
     expect(await shop.stored(id)).toEqual({ shop: { total: '1' } });
   });
 
+  it('is undone by rollback() as long as it is not saved', async () => {
+    const one = shop.visit(await shop.made({ cart: 'tea' }));
+    one.store.get('cart');
+    shop.driver.failure = new Error('The disk is full.');
+    await expect(one.manager.delete()).rejects.toThrow('full');
+
+    one.manager.rollback();
+
+    expect(one.store.get('cart')).toBe('tea');
+  });
+
   it('does nothing without a session', async () => {
     const { manager, visit } = shop.visit();
 

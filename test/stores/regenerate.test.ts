@@ -151,6 +151,7 @@ describe.each<[string, () => Driver]>([
 
     const late = shop.visit(id);
     late.manager.regenerate();
+    expect(late.manager.sessionID).toBe(id);
     await late.visit.finish(true);
 
     expect(late.manager.sessionID).toBe(second.manager.sessionID);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { jsonCodec } from '../../src/stores/codec.js';
 import type { Encoded } from '../../src/stores/driver.js';
+import { checkedLimits } from '../../src/stores/limits.js';
 import { Session } from '../../src/stores/session.js';
 import { keyOf, newSessionId } from '../../src/stores/session-id.js';
 
@@ -11,7 +12,7 @@ const STORED = new Map([['shop', new Map([['cart', '"tea"']])]]);
 function session(values?: ReadonlyMap<string, ReadonlyMap<string, Encoded>>): Session {
   const id = newSessionId();
   const found = values && { ...MOMENTS, key: keyOf(id), handlers: [], values };
-  return new Session(jsonCodec, id, MOMENTS, found);
+  return new Session({ codec: jsonCodec, limits: checkedLimits() }, id, MOMENTS, found);
 }
 
 describe('a new session', () => {

@@ -3,6 +3,7 @@ import { jsonCodec } from '../../src/stores/codec.js';
 import { type CookieOptions, SessionCookie } from '../../src/stores/cookie.js';
 import type { Commit, CommitResult, Driver, Ending } from '../../src/stores/driver.js';
 import { type EndHandlerOptions, EndHandlers } from '../../src/stores/end-handlers.js';
+import { checkedLimits } from '../../src/stores/limits.js';
 import { Manager } from '../../src/stores/manager.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
 import { Notices } from '../../src/stores/notices.js';
@@ -78,7 +79,10 @@ export function site(options: SiteOptions = {}): Site<TroubledDriver> {
   return siteOn(new TroubledDriver(), options);
 }
 
-export function siteOn<D extends Driver>(driver: D, { cookieOptions, endHandlers: handlers, ...over }: SiteOptions = {}): Site<D> {
+export function siteOn<D extends Driver>(
+  driver: D,
+  { cookieOptions, endHandlers: handlers, ...over }: SiteOptions = {},
+): Site<D> {
   const clock = new TestClock();
   const failures: unknown[] = [];
   const onError = (error: unknown) => failures.push(error);
@@ -88,6 +92,7 @@ export function siteOn<D extends Driver>(driver: D, { cookieOptions, endHandlers
     driver,
     cookie,
     codec: jsonCodec,
+    limits: checkedLimits(),
     clock,
     lifetime: 3600,
     idle: Infinity,
