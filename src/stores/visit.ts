@@ -277,14 +277,18 @@ export class Visit implements Participant {
    * nothing to wait for.
    */
   finish(keep: boolean): Promise<void> | undefined {
-    if (!keep && this.#session?.changed === true) {
-      this.rollback();
-      this.#commits.noteFailure();
-    }
+    if (!keep) this.#drop();
     this.#noteUse();
     this.#closed = true;
     const saving = this.#isWaiting ? this.#commits.save() : undefined;
     return this.#lock?.held === true ? this.#finishLocked(this.#lock, saving) : saving;
+  }
+
+  #drop(): void {
+    if (this.#session?.changed === true) {
+      this.rollback();
+      this.#commits.noteFailure();
+    } else this.#madeCommits?.forgetCallbacks();
   }
 
   async #finishLocked(lock: SessionLock, saving: Promise<void> | undefined): Promise<void> {

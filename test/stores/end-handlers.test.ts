@@ -177,7 +177,8 @@ describe('a handler by name', () => {
   });
 
   it('is refused when the layer has none of that name', async () => {
-    const shop = registering(() => undefined);
+    const nothing = () => undefined;
+    const shop = site({ endHandlers: { onEnd: nothing, handlers: { release: nothing } } });
 
     await expect(shop.visit().manager.notifyOnExpire('other')).rejects.toMatchObject({ code: 'NO_HANDLER' });
     await expect(shop.visit().manager.notifyOnExpire('onEnd')).rejects.toMatchObject({ code: 'NO_HANDLER' });

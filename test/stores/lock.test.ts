@@ -114,6 +114,8 @@ describe.each<[string, () => Driver]>([
     store.set('total', 1);
 
     await expect(manager.lock()).rejects.toMatchObject({ code: 'UNSAVED' });
+
+    await shop.visit(manager.sessionID).manager.lock({ timeout: 0 });
   });
 
   it('follows a session that gets another id', async () => {

@@ -186,6 +186,20 @@ describe.each<[string, () => Driver]>([
     expect(shop.visit(id).manager.created).toBe(false);
   });
 
+  it('sends no cookie when the session has ended meanwhile', async () => {
+    const shop = siteOn(driver());
+    const id = await shop.made({ cart: 'tea' });
+    const [one, other] = [shop.visit(id), shop.visit(id)];
+    one.manager.regenerate();
+    other.manager.destroy();
+    await other.visit.finish(true);
+
+    await one.visit.finish(true);
+
+    expect(one.visit.cookies.applyTo({ status: '200 OK', headers: [], body: '' }).headers).toEqual([]);
+    expect(one.manager.outcome).toBe('dropped');
+  });
+
   it('stores neither id, nor what leads from the one to the other', async () => {
     const shop = siteOn(driver());
     const id = await shop.made();

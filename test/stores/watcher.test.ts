@@ -96,7 +96,7 @@ describe('a callback', () => {
 
     await pass(shop, 55);
 
-    expect(ends).toEqual([undefined]);
+    expect(ends).toStrictEqual([undefined]);
   });
 
   it('is called when a sweep was first', async () => {
@@ -107,7 +107,7 @@ describe('a callback', () => {
 
     await pass(shop, 55);
 
-    expect(ends).toEqual([undefined]);
+    expect(ends).toStrictEqual([undefined]);
   });
 
   it('hears of the fixed end too', async () => {
@@ -128,7 +128,7 @@ describe('a callback', () => {
     await shop.driver.end({ key: keyOf(id), reason: 'destroyed', now: shop.clock.now() });
     await pass(shop, 1800);
 
-    expect(ends).toEqual([undefined]);
+    expect(ends).toStrictEqual([undefined]);
   });
 
   it('follows a session that gets another id, here or in another process', async () => {
@@ -148,6 +148,35 @@ describe('a callback', () => {
     await pass(shop, 55);
 
     expect(ends).toEqual(['idle']);
+  });
+
+  it('is called at once when this process ends a session that has got another id', async () => {
+    const [shop, ends] = [shortly(), [] as unknown[]];
+    const first = shop.visit(await watched(shop, ends));
+    first.manager.regenerate();
+    await first.visit.finish(true);
+    const { manager, visit } = shop.visit(first.manager.sessionID);
+
+    manager.destroy();
+    await visit.finish(true);
+
+    expect(ends).toEqual(['destroyed']);
+  });
+
+  it('follows a session whose older id is forgotten', async () => {
+    const [shop, ends] = [site({ lifetime: Infinity }), [] as unknown[]];
+    const elsewhere = siteOn(shop.driver, { clock: shop.clock, lifetime: Infinity });
+    const { manager, visit } = elsewhere.visit(await watched(shop, ends));
+    manager.regenerate();
+    await visit.finish(true);
+
+    for (let hour = 0; hour < 4; hour += 1) {
+      await pass(shop, 3600, 600);
+      const now = shop.clock.now();
+      await sweepAll(shop.driver, { from: 0, to: now, now });
+    }
+
+    expect(ends).toEqual([]);
   });
 
   it('is one of several, each called whatever the others do', async () => {
@@ -171,6 +200,24 @@ describe('a callback', () => {
     const { manager, visit } = shop.visit();
     manager.notifyOnExpire((reason) => ends.push(reason));
     await visit.finish(false);
+
+    await pass(shop, 100);
+
+    expect(ends).toEqual([]);
+    expect(shop.clock.pending).toBe(0);
+  });
+
+  it('is not called when the request that gave it failed, or went on without the session', async () => {
+    const [shop, ends] = [shortly(), [] as unknown[]];
+    const id = await shop.made();
+    const failing = shop.visit(id);
+    failing.manager.notifyOnExpire((reason) => ends.push(reason));
+    await failing.visit.finish(false);
+    const leaving = shop.visit(id);
+    leaving.manager.notifyOnExpire((reason) => ends.push(reason));
+    leaving.manager.expire();
+    leaving.store.set('cart', 'tea');
+    await leaving.visit.finish(true);
 
     await pass(shop, 100);
 
