@@ -6,13 +6,12 @@ import { logFailure, logSentence } from '../app/log.js';
 import { callShadowing, isPromise } from '../app/promise.js';
 import type { Reply } from '../app/reply.js';
 import type { Connection } from '../database/connection.js';
+import { Carrier, type CarrierOptions } from '../stores/carrier.js';
 import { type Clock, systemClock } from '../stores/clock.js';
 import { type Codec, jsonCodec } from '../stores/codec.js';
-import { type CookieOptions, SessionCookie } from '../stores/cookie.js';
 import type { Driver } from '../stores/driver.js';
 import { SessionError } from '../stores/errors.js';
 import { checkLifetime, Manager } from '../stores/manager.js';
-import { varyByCookie } from '../stores/set-cookies.js';
 import { checkApp, type Store } from '../stores/store.js';
 import { Sweeper } from '../stores/sweeper.js';
 import { Visit, type VisitSettings } from '../stores/visit.js';
@@ -27,14 +26,13 @@ export interface SessionLayer {
   'web.session.store': Store;
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends CarrierOptions {
   /** Names the application, whose values other applications in the session do not see: `a-z A-Z 0-9 - _ .`, 1 to 255. */
   app: string;
   /** The life of a session in seconds, from when it is made: a fixed end that `setExpire` moves. Default 86400. */
   expire?: number;
   /** Creates the environment's tables when they are missing; data is never dropped. Default false: that is an error. */
   setupEnvironment?: boolean;
-  cookie?: CookieOptions;
   /** How values become text. Default JSON. */
   codec?: Codec;
   /** Where the time comes from. Default: the machine. */
@@ -52,8 +50,8 @@ export interface SessionOptions {
  *
  * Inside another session layer of the same environment it shares session, cookie and commit, and adds its own store; what
  * it says of `expire`, `commitOn`, `clock` and `sweep` is then the outer layer's to say.
- * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_SWEEP` or `BAD_COOKIE` when the layer is made; `NO_TABLES` or
- * `COOKIE_DIFFERS` or `CODEC_DIFFERS` when the application opens.
+ * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_SWEEP`, `BAD_COOKIE`, `BAD_SECRET` or `BAD_CARRIER` when the layer is
+ * made; `NO_TABLES` or `COOKIE_DIFFERS` or `CODEC_DIFFERS` when the application opens.
  */
 export const session: Layer<
   'session',
@@ -172,10 +170,12 @@ async function fail(visit: Visit, error: unknown): Promise<never> {
 
 function dress(visit: Visit, reply: Reply, warn: (environ: Environ) => void): Reply {
   if ((reply as Partial<Reply> | undefined)?.headers === undefined) return reply; // the error layer says what is wrong
+  const { carrier } = visit.settings;
   const withCookie = visit.cookies.applyTo(reply);
-  if (withCookie === reply && !visit.looked) return reply;
+  if (withCookie === reply && !visit.looked && carrier.usesCookies) return reply;
   if (visit.cookies.sent.length > 0 && !visit.https) warn(visit.environ);
-  return varyByCookie(withCookie);
+  const foundByID = visit.looked && visit.carried?.by === 'id';
+  return carrier.dress(withCookie, visit.looked || withCookie !== reply, foundByID);
 }
 
 /** Says once for each layer that cookies travel where others can read them. */
@@ -200,7 +200,7 @@ function settingsFor(options: SessionOptions, resources: Resources): VisitSettin
   const { expire = DAY, codec = jsonCodec, clock = systemClock } = options;
   const name = resources['web.environment.name'] as string;
   const driver = resources['web.environment.driver'] as Driver;
-  return { driver, codec, clock, lifetime: expire, cookie: new SessionCookie(name, options.cookie) };
+  return { driver, codec, clock, lifetime: expire, carrier: new Carrier(name, options) };
 }
 
 async function checkTables(driver: Driver, { setupEnvironment = false }: SessionOptions): Promise<void> {
@@ -239,10 +239,11 @@ function connectionOf(environ: Environ): Connection | undefined {
   return (environ as { 'web.database.connection'?: Connection })['web.database.connection'];
 }
 
-function checkOptions({ app, expire = DAY, sweep = MINUTE, cookie }: SessionOptions): void {
+function checkOptions(options: SessionOptions): void {
+  const { app, expire = DAY, sweep = MINUTE } = options;
   checkApp(app);
   checkLifetime(expire);
-  new SessionCookie('checked', cookie); // its constructor refuses what no browser accepts
+  new Carrier('checked', options); // its constructor refuses what is wrong with the cookie, the secret and the id
   if (sweep === false || (Number.isFinite(sweep) && sweep > 0)) return;
   throw new SessionError('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);
 }
@@ -255,7 +256,8 @@ function noTables(): SessionError {
 }
 
 function checkShared(app: string, outer: VisitSettings, inner: VisitSettings): void {
-  if (!outer.cookie.equals(inner.cookie)) throw differs('COOKIE_DIFFERS', app, 'cookie options');
+  if (!outer.carrier.equals(inner.carrier))
+    throw differs('COOKIE_DIFFERS', app, 'a cookie, secret, useCookies or id');
   if (outer.codec !== inner.codec) throw differs('CODEC_DIFFERS', app, 'a codec');
 }
 

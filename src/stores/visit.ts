@@ -3,9 +3,9 @@ import { allSettled } from '../app/promise.js';
 import type { Header } from '../app/headers.js';
 import type { Connection, Participant } from '../database/connection.js';
 import { transactionOpen } from '../database/write-queue.js';
+import type { Carried, Carrier } from './carrier.js';
 import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
-import type { SessionCookie } from './cookie.js';
 import type { Commit, Driver, EndReason, StoredSession } from './driver.js';
 import { SessionError } from './errors.js';
 import { judge, type Verdict } from './expiry.js';
@@ -17,7 +17,7 @@ import type { Update } from './values.js';
 /** What one session layer gives to all its visits. */
 export interface VisitSettings {
   readonly driver: Driver;
-  readonly cookie: SessionCookie;
+  readonly carrier: Carrier;
   readonly codec: Codec;
   readonly clock: Clock;
   /** The life of a new session in seconds. Infinity: no fixed end. */
@@ -36,6 +36,8 @@ export class Visit implements Participant {
   readonly environ: Environ;
   readonly cookies: SetCookies = new SetCookies();
   readonly #connection: Connection | undefined;
+  /** What the request came with; null until somebody asks. */
+  #carried: Carried | undefined | null = null;
   /** Made when needed, as most requests end nothing. */
   #endings: Map<SessionKey, EndReason> | undefined;
   #session: Session | undefined;
@@ -45,6 +47,8 @@ export class Visit implements Participant {
   #created = true;
   #chosenEnd: number | undefined;
   #clearByHand = false;
+  /** Whether the cookie is, or is to be, that of the session that was ended. */
+  #clears = true;
   #saving: Promise<void> | undefined;
   #outcome: Outcome = 'unchanged';
   /** Whether changes were dropped, whatever else was committed. */
@@ -99,8 +103,14 @@ export class Visit implements Participant {
     return this.look()?.moments.expireTime ?? this.#chosenEnd ?? clock.now() + lifetime;
   }
 
+  /** What the request came with. */
+  get carried(): Carried | undefined {
+    if (this.#carried === null) this.#carried = this.settings.carrier.read(this.environ);
+    return this.#carried;
+  }
+
   cookieSessionID(): string | undefined {
-    return this.settings.cookie.read(this.environ['HTTP_COOKIE'], this.https);
+    return this.carried?.id;
   }
 
   /** The session this request has, if it has one. Finds it at the first look. */
@@ -128,7 +138,7 @@ export class Visit implements Participant {
     const id = newSessionId();
     this.#session = new Session(id, keyOf(id), this.settings.codec, moments);
     this.#connection?.enlist(this);
-    this.setCookie(sendCookie);
+    if (this.settings.carrier.usesCookies) this.setCookie(sendCookie);
     return this.#session;
   }
 
@@ -155,7 +165,7 @@ export class Visit implements Participant {
     }
     session.move({ expireTime });
     this.#connection?.enlist(this);
-    if (this.settings.cookie.followsSession) this.setCookie(true);
+    if (this.settings.carrier.followsSession && this.#isInCookie(session)) this.setCookie(true);
   }
 
   /** Ends the session for this request now; the driver hears of it with the commit. */
@@ -168,12 +178,14 @@ export class Visit implements Participant {
       (this.#ended ??= new Set()).add(session.key);
     }
     this.#clearByHand = !sendCookie;
+    this.#clears = this.#isInCookie(session);
     this.#leave();
   }
 
   /** Queues the cookie of the session, making one when there is none. */
   setCookie(send: boolean): Header {
-    const { cookie, clock } = this.settings;
+    const { carrier, clock } = this.settings;
+    const { cookie } = carrier;
     const { id, key, moments } = this.use();
     return this.cookies.add(cookie.write(id, this.https, moments.expireTime, clock.now()), send, key);
   }
@@ -181,7 +193,7 @@ export class Visit implements Participant {
   /** Queues a cookie that makes the browser forget the session's. */
   clearCookie(send: boolean): Header {
     this.#assertOpen();
-    return this.cookies.add(this.settings.cookie.clear(this.https), send, 'ending');
+    return this.cookies.add(this.settings.carrier.cookie.clear(this.https), send, 'ending');
   }
 
   /** Commits what changed so far. Resolves when it is durable; what then fails does not drop it. */
@@ -224,7 +236,30 @@ export class Visit implements Participant {
       this.#outcome = 'dropped';
     }
     this.#closed = true;
-    return this.#saving === undefined && !this.#changed ? undefined : this.#save();
+    const saving = this.#saving === undefined && !this.#changed ? undefined : this.#save();
+    return this.#carried?.aged === true && this.#carried.by === 'cookie'
+      ? this.#signAgain(this.#carried.id, saving)
+      : saving;
+  }
+
+  /**
+   * The cookie was signed by an older secret. It is sent anew when nothing else is, and when the session is still there: what
+   * has ended meanwhile may have left a newer cookie in the browser.
+   */
+  async #signAgain(id: string, saving: Promise<void> | undefined): Promise<void> {
+    await saving;
+    if (this.cookies.waiting.length > 0) return;
+    const { driver, carrier, clock } = this.settings;
+    const key = keyOf(id);
+    const stored = await driver.load(key).catch(() => undefined); // then the next request tries again
+    if (stored === undefined || judge(stored, clock.now()).state !== 'live') return;
+    this.cookies.add(carrier.cookie.write(id, this.https, stored.expireTime, clock.now()), true, key);
+  }
+
+  /** Whether the browser has this session in its cookie, or is to have it. One that came by the option `id` it has not. */
+  #isInCookie(session: Session): boolean {
+    if (!this.settings.carrier.usesCookies) return false;
+    return this.#carried?.by !== 'id' || this.#carried.id !== session.id;
   }
 
   async #saveOpen(): Promise<void> {
@@ -273,7 +308,7 @@ export class Visit implements Participant {
     this.#verdict = NONE;
     this.#created = true;
     this.cookies.rollback();
-    if (this.#hasEndings) this.clearCookie(!this.#clearByHand);
+    if (this.#hasEndings && this.#clears) this.clearCookie(!this.#clearByHand);
   }
 
   #save(): Promise<void> {

@@ -1,6 +1,7 @@
 import { TestClock } from '../../src/testing/clock.js';
+import { Carrier } from '../../src/stores/carrier.js';
 import { jsonCodec } from '../../src/stores/codec.js';
-import { type CookieOptions, SessionCookie } from '../../src/stores/cookie.js';
+import type { CookieOptions } from '../../src/stores/cookie.js';
 import type { Commit, CommitResult, Driver } from '../../src/stores/driver.js';
 import { Manager } from '../../src/stores/manager.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
@@ -72,17 +73,17 @@ export function site(options: SiteOptions = {}): Site<TroubledDriver> {
 
 export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: SiteOptions = {}): Site<D> {
   const clock = new TestClock();
-  const cookie = new SessionCookie('shop', cookieOptions);
   const settings: VisitSettings = {
     driver,
-    cookie,
+    carrier: new Carrier('shop', cookieOptions === undefined ? {} : { cookie: cookieOptions }),
     codec: jsonCodec,
     clock,
     lifetime: 3600,
     ...over,
   };
   const visit: Site<D>['visit'] = (sessionID, environ = {}) => {
-    const cookies = sessionID === undefined ? {} : { HTTP_COOKIE: `${cookie.key(false)}=${sessionID}` };
+    const cookies =
+      sessionID === undefined ? {} : { HTTP_COOKIE: `${settings.carrier.key(false)}=${sessionID}` };
     const made = new Visit(settings, request({ ...cookies, ...environ }).environ);
     const manager = new Manager(made, 'shop');
     return { visit: made, manager, store: manager.store('shop') };
