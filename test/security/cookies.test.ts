@@ -185,7 +185,7 @@ describe('what is sent', () => {
         }
         expect(Number(seconds)).toBeLessThanOrEqual(400 * DAY);
         expect(new Date(date).toUTCString()).toBe(date);
-        const apart = Date.parse(date) / 1000 - moment - Number(seconds);
+        const apart = Date.parse(date) / 1000 - (moment + Number(seconds));
         expect(apart).toBeGreaterThanOrEqual(0);
         expect(apart).toBeLessThanOrEqual(1);
       }),

@@ -301,6 +301,21 @@ describe('a session that the option id has led to, where cookies are used too', 
   });
 });
 
+describe('an id outside the cookie that an older secret has signed', () => {
+  it.each([true, false])(
+    'leads to its session and sends no cookie, with useCookies: %p',
+    async (useCookies) => {
+      const shop = site({ carrier: new Carrier('shop', { useCookies, id: inQuery, secret: [NEW, OLD] }) });
+      const QUERY_STRING = `sid=${new Carrier('shop', { ...inURL, secret: OLD }).sign(await shop.made({ a: 1 }))}`;
+      const visit = shop.visit(undefined, { QUERY_STRING });
+
+      expect(visit.store.get('a')).toBe(1);
+      expect(await sentBy(visit)).toEqual([]);
+      expect(visit.manager.signedID).not.toBe(QUERY_STRING.slice(4));
+    },
+  );
+});
+
 /** Cannot read at once, as a database elsewhere cannot. */
 class FarDriver extends MemoryDriver {
   override loadNow: never = undefined as never;
