@@ -54,6 +54,7 @@ export type { ErrorInfo, ErrorOptions, ReportHook } from './middleware/error/opt
 export { type Field, Form, type FormLimits, type TextField, Upload } from './middleware/cgi/form.js';
 export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';
 export { urlmap } from './middleware/urlmap.js';
+export type { CarrierOptions } from './stores/carrier.js';
 export { type Cancel, type Clock, systemClock } from './stores/clock.js';
 export { type Codec, jsonCodec, type Part, type Value } from './stores/codec.js';
 export type { CookieOptions } from './stores/cookie.js';

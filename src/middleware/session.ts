@@ -6,9 +6,9 @@ import { logFailure, logSentence } from '../app/log.js';
 import { callShadowing, isPromise } from '../app/promise.js';
 import type { Reply } from '../app/reply.js';
 import type { Connection } from '../database/connection.js';
+import { Carrier, type CarrierOptions } from '../stores/carrier.js';
 import { type Clock, systemClock } from '../stores/clock.js';
 import { type Codec, jsonCodec } from '../stores/codec.js';
-import { type CookieOptions, SessionCookie } from '../stores/cookie.js';
 import type { Driver } from '../stores/driver.js';
 import { SessionError } from '../stores/errors.js';
 import { type EndHandler, EndHandlers } from '../stores/end-handlers.js';
@@ -16,7 +16,6 @@ import { checkedLimits, type Limits } from '../stores/limits.js';
 import { checkLength, Manager } from '../stores/manager.js';
 import { Notices, type SessionLog } from '../stores/notices.js';
 import { checkPower } from '../stores/powers.js';
-import { varyByCookie } from '../stores/set-cookies.js';
 import { checkApp, type Store } from '../stores/store.js';
 import { Sweeper } from '../stores/sweeper.js';
 import type { InvalidateCorrupt, VisitSettings } from '../stores/settings.js';
@@ -33,7 +32,7 @@ export interface SessionLayer {
   'web.session.store': Store;
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends CarrierOptions {
   /** Names the application, whose values other applications in the session do not see: `a-z A-Z 0-9 - _ .`, 1 to 255. */
   app: string;
   /**
@@ -48,7 +47,6 @@ export interface SessionOptions {
   idle?: number;
   /** Creates the environment's tables when they are missing; data is never dropped. Default false: that is an error. */
   setupEnvironment?: boolean;
-  cookie?: CookieOptions;
   /**
    * What happens to a session with a value that cannot be decoded, as after a change of the codec. Default `throw`: reading
    * that value throws. `new`: the session ends, and the request goes on as without one. `quarantine`: so too, and such
@@ -85,7 +83,7 @@ export interface SessionOptions {
  *
  * Inside another session layer of the same environment it shares session, cookie and commit, and adds its own store; what
  * it says of `expire`, `idle`, `limits`, `commitOn`, `clock`, `sweep`, `invalidateCorrupt` and `log` is then the outer layer's to say.
- * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_IDLE`, `BAD_LIMITS`, `BAD_SWEEP`, `BAD_COOKIE`, `BAD_HANDLER`, `BAD_CORRUPT` or
+ * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_IDLE`, `BAD_LIMITS`, `BAD_SWEEP`, `BAD_COOKIE`, `BAD_SECRET`, `BAD_CARRIER`, `BAD_HANDLER`, `BAD_CORRUPT` or
  * `BAD_LOG` when the layer is made; `NO_TABLES`, `NO_POWER`, `COOKIE_DIFFERS` or `CODEC_DIFFERS` when the application opens.
  */
 export const session: Layer<
@@ -213,10 +211,12 @@ async function fail(visit: Visit, error: unknown): Promise<never> {
 
 function dress(visit: Visit, reply: Reply, warn: (environ: Environ) => void): Reply {
   if ((reply as Partial<Reply> | undefined)?.headers === undefined) return reply; // the error layer says what is wrong
+  const { carrier } = visit.settings;
   const withCookie = visit.cookies.applyTo(reply);
-  if (withCookie === reply && !visit.looked) return reply;
+  if (withCookie === reply && !visit.looked && carrier.usesCookies) return reply;
   if (visit.cookies.sent.length > 0 && !visit.https) warn(visit.environ);
-  return varyByCookie(withCookie);
+  const foundByID = visit.looked && visit.carried?.by === 'id';
+  return carrier.dress(withCookie, visit.looked || withCookie !== reply, foundByID);
 }
 
 /** Says once for each layer that cookies travel where others can read them. */
@@ -251,7 +251,7 @@ function settingsFor(options: SessionOptions, resources: Resources): VisitSettin
     lifetime: expire,
     idle,
     invalidateCorrupt,
-    cookie: new SessionCookie(name, options.cookie),
+    carrier: new Carrier(name, options),
     notices: new Notices(name, clock, options.log),
     watcher: new Watcher(driver, clock, reporter(resources, 'a callback at the end of a session failed')),
   };
@@ -300,21 +300,12 @@ function connectionOf(environ: Environ): Connection | undefined {
 }
 
 function checkOptions(options: SessionOptions): void {
-  const {
-    app,
-    expire = DAY,
-    idle = DAY,
-    sweep = MINUTE,
-    cookie,
-    invalidateCorrupt = 'throw',
-    limits,
-    log,
-  } = options;
+  const { app, expire = DAY, idle = DAY, sweep = MINUTE, invalidateCorrupt = 'throw', limits, log } = options;
   checkApp(app);
   checkLength('expire', expire);
   checkLength('idle', idle);
   checkedLimits(limits);
-  new SessionCookie('checked', cookie); // its constructor refuses what no browser accepts
+  new Carrier('checked', options); // its constructor refuses what is wrong with the cookie, the secret and the id
   if (sweep !== false && !(Number.isFinite(sweep) && sweep > 0))
     throw bad('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);
   if (!['throw', 'new', 'quarantine'].includes(invalidateCorrupt))
@@ -337,7 +328,8 @@ function noTables(): SessionError {
 }
 
 function checkShared(app: string, outer: VisitSettings, inner: VisitSettings): void {
-  if (!outer.cookie.equals(inner.cookie)) throw differs('COOKIE_DIFFERS', app, 'cookie options');
+  if (!outer.carrier.equals(inner.carrier))
+    throw differs('COOKIE_DIFFERS', app, 'a cookie, secret, useCookies or id');
   if (outer.codec !== inner.codec) throw differs('CODEC_DIFFERS', app, 'a codec');
 }
 

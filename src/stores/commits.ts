@@ -28,6 +28,8 @@ export interface Committing {
   readonly connection: Connection | undefined;
   /** The applications around this request that have an `onEnd`. */
   readonly listening: ReadonlySet<string> | undefined;
+  /** Whether the session that the request came with is in the browser's cookie. */
+  readonly inCookie: () => boolean;
   /** The session that the request has by now. */
   readonly current: () => Session | undefined;
 }
@@ -165,15 +167,16 @@ export class Commits {
 
   /** The session has another id: the one it was given here, or that another request was first to give it. */
   async #noteNext(session: Session, { commit, left = '' }: Taken, result: CommitResult): Promise<void> {
-    const { cookies, environ, settings } = this.#of;
-    const { watcher, cookie, clock } = settings;
+    const { cookies, environ, settings, inCookie } = this.#of;
+    const { watcher, carrier, clock } = settings;
     if (commit.rename !== undefined) watcher.moved(commit.key, commit.rename.to);
     if (commit.rename !== undefined && result === 'committed') return;
     const id = await this.#newestId(left);
     if (id === undefined) return;
     session.adopt(id);
     const { expireTime } = session.moments;
-    cookies.add(cookie.write(id, isHttps(environ), expireTime, clock.now()), true, 'successor');
+    if (!inCookie()) return;
+    cookies.add(carrier.cookie.write(id, isHttps(environ), expireTime, clock.now()), true, 'successor');
   }
 
   /** The id that a session has now, by one that it had: each leads to the next. Undefined when it has ended since. */

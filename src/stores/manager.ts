@@ -15,7 +15,8 @@ import type { Visit } from './visit.js';
 import type { Ended } from './watcher.js';
 
 export interface CreateOptions {
-  /** Whether the layer adds the cookie to the reply. Default true; false leaves it in `responseHeaders`. */
+  /** Whether the layer adds the cookie to the reply. Default true; false leaves it in `responseHeaders`. Where no cookies
+   * are used there is none in either case. */
   sendCookieHeaders?: boolean;
   /** The life of this session in seconds. Default: the layer's. */
   expire?: number;
@@ -96,9 +97,9 @@ export class Manager {
     return this.#visit.settings.driver;
   }
 
-  /** The name of the cookie on this kind of request, http or https. */
+  /** The name of the cookie on this kind of request, http or https. Without cookies its plain name. */
   get key(): string {
-    return this.#visit.settings.cookie.key(this.#visit.https);
+    return this.#visit.settings.carrier.key(this.#visit.https);
   }
 
   /** True when this request came without a valid session, or has ended it. Makes nothing. */
@@ -106,9 +107,19 @@ export class Manager {
     return this.#visit.created;
   }
 
-  /** The opaque id, Twisted's `uid`. Makes the session when there is none. Show it to its owner only. */
+  /**
+   * The opaque id, Twisted's `uid`, without a signature. Makes the session when there is none. Show it to its owner only.
+   */
   get sessionID(): string {
     return (this.#visit.look() ?? this.#visit.use()).id;
+  }
+
+  /**
+   * The id as the option `id` is to find it in later requests: for the URLs of an application with `useCookies: false`. With a
+   * `secret` it is signed, else it is `sessionID`. Makes the session when there is none.
+   */
+  get signedID(): string {
+    return this.#visit.settings.carrier.sign(this.sessionID);
   }
 
   /** The life in seconds that the session was made with, or will be. Infinity: no fixed end. PythonWeb's `expire`. */
@@ -145,6 +156,11 @@ export class Manager {
    */
   get wasInvalidated(): boolean {
     return this.#visit.wasInvalidated;
+  }
+
+  /** Whether ids travel signed. The secret itself is nothing to show, so that Myghty's member of this name is not. */
+  get secret(): boolean {
+    return this.#visit.settings.carrier.signs;
   }
 
   /** Why the request's cookie led to no session; undefined when it led to one, or none came. */
@@ -391,17 +407,26 @@ export class Manager {
     return this.driver.clearQuarantine();
   }
 
-  /** The id in the request's cookie as it came, valid or not; `noSessionID` when none came. */
+  /**
+   * The id that the request came with, whether it leads to a session or not; `noSessionID` when none came. With a `secret` it
+   * is without the signature, and '' when that is not valid.
+   */
   cookieSessionID(noSessionID = ''): string {
     return this.#visit.cookieSessionID() ?? noSessionID;
   }
 
-  /** Queues the session's cookie again, making a session when there is none. Answers the header. */
+  /**
+   * Queues the session's cookie again, making a session when there is none. Answers the header.
+   * @throws SessionError `NO_COOKIES` with `useCookies: false`.
+   */
   setCookie({ sendCookieHeaders = true }: Pick<CreateOptions, 'sendCookieHeaders'> = {}): Header {
     return this.#visit.setCookie(sendCookieHeaders);
   }
 
-  /** Queues a cookie that makes the browser forget the session's; the session itself stays. Answers the header. */
+  /**
+   * Queues a cookie that makes the browser forget the session's; the session itself stays. Answers the header.
+   * @throws SessionError `NO_COOKIES` with `useCookies: false`.
+   */
   deleteCookie({ sendCookieHeaders = true }: Pick<CreateOptions, 'sendCookieHeaders'> = {}): Header {
     return this.#visit.clearCookie(sendCookieHeaders);
   }

@@ -1,6 +1,6 @@
+import type { Carrier } from './carrier.js';
 import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
-import type { SessionCookie } from './cookie.js';
 import type { Driver } from './driver.js';
 import type { CheckedLimits } from './limits.js';
 import type { Notices } from './notices.js';
@@ -9,7 +9,7 @@ import type { Watcher } from './watcher.js';
 /** What one session layer gives to all its visits. */
 export interface VisitSettings {
   readonly driver: Driver;
-  readonly cookie: SessionCookie;
+  readonly carrier: Carrier;
   readonly codec: Codec;
   readonly limits: CheckedLimits;
   readonly clock: Clock;

@@ -2,6 +2,7 @@ import type { Environ } from '../app/environ.js';
 import type { Header } from '../app/headers.js';
 import type { Connection, Participant } from '../database/connection.js';
 import type { Codec } from './codec.js';
+import type { Carried } from './carrier.js';
 import { Commits, type Farewell, isHttps, type Outcome } from './commits.js';
 import type { CorruptValue, Encoded, EndReason, Registration, StoredSession } from './driver.js';
 import { SessionError } from './errors.js';
@@ -24,6 +25,8 @@ export class Visit implements Participant {
   readonly environ: Environ;
   readonly cookies: SetCookies = new SetCookies();
   readonly #connection: Connection | undefined;
+  /** What the request came with; null until somebody asks. */
+  #carried: Carried | undefined | null = null;
   /** Made when needed, as most requests change nothing. */
   #madeCommits: Commits | undefined;
   /** The applications around this request that have an `onEnd`. */
@@ -39,6 +42,8 @@ export class Visit implements Participant {
   #wasInvalidated = false;
   #chosenEnd: number | undefined;
   #clearByHand = false;
+  /** Whether the cookie is, or is to be, that of the session that was ended. */
+  #clears = true;
   #closed = false;
 
   constructor(settings: VisitSettings, environ: Environ, connection?: Connection) {
@@ -99,8 +104,14 @@ export class Visit implements Participant {
     return this.look()?.moments ?? this.#newMoments(this.settings.lifetime, this.#chosenEnd);
   }
 
+  /** What the request came with. */
+  get carried(): Carried | undefined {
+    if (this.#carried === null) this.#carried = this.settings.carrier.read(this.environ);
+    return this.#carried;
+  }
+
   cookieSessionID(): string | undefined {
-    return this.settings.cookie.read(this.environ['HTTP_COOKIE'], this.https);
+    return this.carried?.id;
   }
 
   /** The session this request has, if it has one. Finds it at the first look. */
@@ -125,7 +136,7 @@ export class Visit implements Participant {
     this.#chosenEnd = undefined;
     this.#session = new Session(this.settings, newSessionId(), moments);
     this.#connection?.enlist(this);
-    this.setCookie(sendCookie);
+    if (this.settings.carrier.usesCookies) this.setCookie(sendCookie);
     return this.#session;
   }
 
@@ -151,7 +162,7 @@ export class Visit implements Participant {
     }
     session.move({ expireTime });
     this.#connection?.enlist(this);
-    if (this.settings.cookie.followsSession) this.setCookie(true);
+    if (this.settings.carrier.followsSession && this.#isInCookie(session)) this.setCookie(true);
   }
 
   /** Records this use of the session, whether one was recorded shortly before or not. */
@@ -167,8 +178,10 @@ export class Visit implements Participant {
     this.#assertOpen();
     checkPower(this.settings.driver, 'aliases', 'regenerate()');
     if (this.look()?.stored !== true) return;
-    this.use().regenerate(grace);
-    this.setCookie(true);
+    const session = this.use();
+    const isInCookie = this.#isInCookie(session);
+    session.regenerate(grace);
+    if (isInCookie) this.setCookie(true);
   }
 
   /** Ends the session for this request now; the driver hears of it with the commit. */
@@ -179,6 +192,7 @@ export class Visit implements Participant {
     if (session === undefined) return;
     if (session.stored) this.#farewell(session.key, { reason });
     this.#clearByHand = !sendCookie;
+    this.#clears = this.#isInCookie(session);
     this.#leave();
   }
 
@@ -236,7 +250,8 @@ export class Visit implements Participant {
 
   /** Queues the cookie of the session, making one when there is none. */
   setCookie(send: boolean): Header {
-    const { cookie, clock } = this.settings;
+    const { carrier, clock } = this.settings;
+    const { cookie } = carrier;
     const { id, moments } = this.use();
     return this.cookies.add(cookie.write(id, this.https, moments.expireTime, clock.now()), send, keyOf(id));
   }
@@ -244,7 +259,7 @@ export class Visit implements Participant {
   /** Queues a cookie that makes the browser forget the session's. */
   clearCookie(send: boolean): Header {
     this.#assertOpen();
-    return this.cookies.add(this.settings.cookie.clear(this.https), send, 'ending');
+    return this.cookies.add(this.settings.carrier.cookie.clear(this.https), send, 'ending');
   }
 
   /** Commits what changed so far. Resolves when it is durable; what then fails does not drop it. */
@@ -280,8 +295,30 @@ export class Visit implements Participant {
     if (!keep) this.#drop();
     this.#noteUse();
     this.#closed = true;
-    const saving = this.#isWaiting ? this.#commits.save() : undefined;
-    return this.#lock?.held === true ? this.#finishLocked(this.#lock, saving) : saving;
+    let ending = this.#isWaiting ? this.#commits.save() : undefined;
+    if (this.#carried?.aged === true && this.#carried.by === 'cookie')
+      ending = this.#signAgain(this.#carried.id, ending);
+    return this.#lock?.held === true ? this.#finishLocked(this.#lock, ending) : ending;
+  }
+
+  /**
+   * The cookie was signed by an older secret. It is sent anew when nothing else is, and when the session is still there: what
+   * has ended, or got another id meanwhile, may have left a newer cookie in the browser.
+   */
+  async #signAgain(id: string, saving: Promise<void> | undefined): Promise<void> {
+    await saving;
+    if (this.cookies.waiting.length > 0) return;
+    const { driver, carrier, clock } = this.settings;
+    const stored = await driver.load(keyOf(id)).catch(() => undefined); // then the next request tries again
+    if (stored?.alias !== undefined || judge(stored, clock.now()).state !== 'live') return;
+    const { expireTime = 0 } = stored ?? {};
+    this.cookies.add(carrier.cookie.write(id, this.https, expireTime, clock.now()), true, keyOf(id));
+  }
+
+  /** Whether the browser has this session in its cookie, or is to have it. One that came by the option `id` it has not. */
+  #isInCookie(session: Session): boolean {
+    if (!this.settings.carrier.usesCookies) return false;
+    return this.#carried?.by !== 'id' || this.#carried.id !== session.id;
   }
 
   #drop(): void {
@@ -317,6 +354,7 @@ export class Visit implements Participant {
       cookies: this.cookies,
       connection: this.#connection,
       listening: this.#listening,
+      inCookie: () => this.settings.carrier.usesCookies && this.#carried?.by !== 'id',
       current: () => this.#session,
     }));
   }
@@ -356,7 +394,7 @@ export class Visit implements Participant {
     this.#created = !live;
     this.#wasInvalidated = !live;
     if (live && stored.alias !== undefined) this.cookies.refuse(keyOf(id));
-    if (verdict.state === 'corrupt') this.clearCookie(true);
+    if (verdict.state === 'corrupt' && this.#carried?.by === 'cookie') this.clearCookie(true);
     this.settings.notices.tell('load', { state: verdict.state });
   }
 
@@ -401,7 +439,7 @@ export class Visit implements Participant {
     this.#created = true;
     this.#madeCommits?.forgetCallbacks();
     this.cookies.rollback();
-    if (this.#madeCommits?.ending === true) this.clearCookie(!this.#clearByHand);
+    if (this.#madeCommits?.ending === true && this.#clears) this.clearCookie(!this.#clearByHand);
   }
 
   #assertLoadable(what: string, before: Session | undefined): void {

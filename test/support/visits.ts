@@ -1,6 +1,7 @@
 import { TestClock } from '../../src/testing/clock.js';
+import { Carrier } from '../../src/stores/carrier.js';
 import { jsonCodec } from '../../src/stores/codec.js';
-import { type CookieOptions, SessionCookie } from '../../src/stores/cookie.js';
+import type { CookieOptions } from '../../src/stores/cookie.js';
 import type { Commit, CommitResult, Driver, Ending } from '../../src/stores/driver.js';
 import { type EndHandlerOptions, EndHandlers } from '../../src/stores/end-handlers.js';
 import { checkedLimits } from '../../src/stores/limits.js';
@@ -87,10 +88,9 @@ export function siteOn<D extends Driver>(
   const failures: unknown[] = [];
   const onError = (error: unknown) => failures.push(error);
   const endHandlers = new EndHandlers({ app: 'shop', ...handlers });
-  const cookie = new SessionCookie('shop', cookieOptions);
   const settings: VisitSettings = {
     driver,
-    cookie,
+    carrier: new Carrier('shop', cookieOptions === undefined ? {} : { cookie: cookieOptions }),
     codec: jsonCodec,
     limits: checkedLimits(),
     clock,
@@ -103,7 +103,8 @@ export function siteOn<D extends Driver>(
   };
   endHandlers.open({ ...settings, onError });
   const visit: Site<D>['visit'] = (sessionID, environ = {}) => {
-    const cookies = sessionID === undefined ? {} : { HTTP_COOKIE: `${cookie.key(false)}=${sessionID}` };
+    const cookies =
+      sessionID === undefined ? {} : { HTTP_COOKIE: `${settings.carrier.key(false)}=${sessionID}` };
     const made = new Visit(settings, request({ ...cookies, ...environ }).environ);
     const manager = new Manager(made, 'shop', endHandlers);
     return { visit: made, manager, store: manager.store('shop') };
