@@ -246,6 +246,23 @@ describe('Values', () => {
     expect(values.get('list')).toEqual([2]);
   });
 
+  it.each([
+    ['a piece of JSON', '{'],
+    ['a mark and nothing behind it', '~'],
+    ['an invalid Date', '~[["Date",""]]'],
+    ['a huge list of holes', '~[[-7,1000000000]]'],
+    ['100000 levels', '['.repeat(100_000) + ']'.repeat(100_000)],
+    ['100000 rich levels', `~[${Array.from({ length: 100_000 }, (_, i) => `[${i + 1}]`).join()}]`],
+  ])('say that %s is corrupt, and let it be set anew', (_, text) => {
+    const values = new Values(jsonCodec, new Room(checkedLimits()), new Map([['card', text]]));
+    const corrupt = expect.objectContaining({ code: 'CORRUPT_VALUE' });
+
+    expect(() => values.get('card')).toThrow(corrupt);
+    expect(() => values.update('card', (card) => card)).toThrow(corrupt);
+    values.set('card', 'anew');
+    expect(values.get('card')).toBe('anew');
+  });
+
   it('give each reader a rich value of its own, so that nobody sees what another does to it', () => {
     const stored = { cart: { since: new Date(0) } };
     const values = valuesWith(stored);
