@@ -123,10 +123,9 @@ export class Commits {
     const session = this.#of.current();
     const taken = session?.changed === true ? session.take(settings.clock.now(), listening) : undefined;
     const unseal = cookies.seal();
-    await allSettled([
-      ...endings.map((ending) => this.#commitEnding(...ending)),
-      session && taken && this.#commitTaken(session, taken, unseal),
-    ]);
+    const commits = endings.map((ending) => this.#commitEnding(...ending));
+    if (session !== undefined && taken !== undefined) commits.push(this.#commitTaken(session, taken, unseal));
+    await allSettled(commits);
     if (session !== undefined) this.#startWatching(session);
   }
 
