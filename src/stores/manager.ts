@@ -8,8 +8,10 @@ import { sweepAll } from './sweeper.js';
 import type { Outcome, Visit } from './visit.js';
 
 export interface CreateOptions {
-  /** Whether the layer adds the cookie to the reply. Default true; false leaves it in `responseHeaders`. Where no cookies
-   * are used there is none in either case. */
+  /**
+   * Whether the layer adds the cookie to the reply. Default true; false leaves it in `responseHeaders`. With
+   * `useCookies: false` there is none in either case.
+   */
   sendCookieHeaders?: boolean;
   /** The life of this session in seconds. Default: the layer's. */
   expire?: number;
