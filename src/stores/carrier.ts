@@ -26,9 +26,12 @@ export interface CarrierOptions {
    */
   useCookies?: boolean;
   /**
-   * Where a request carries an id besides the cookie, such as a part of its URL: an id that it answers counts instead of the
-   * cookie's. Who is sent such a URL by somebody else shares that session, so a session found by it never gets into the cookie
-   * by itself. Default: nowhere but in the cookie.
+   * Finds the id that a request carries outside the cookie, as `manager.signedID` gave it; it then counts instead of the
+   * cookie's. Undefined or null: there is none. Who opens a URL that somebody else has sent shares that one's session, so a
+   * session found by it never gets into the cookie by itself. Default: ids come in the cookie only.
+   *
+   * `(environ) => new URLSearchParams(environ.QUERY_STRING).get('sid') ?? undefined`: logs and error pages mask a parameter
+   * of this name, but not a part of the path.
    */
   id?: (environ: Environ) => string | undefined;
 }

@@ -15,8 +15,10 @@ import type { Visit } from './visit.js';
 import type { Ended } from './watcher.js';
 
 export interface CreateOptions {
-  /** Whether the layer adds the cookie to the reply. Default true; false leaves it in `responseHeaders`. Where no cookies
-   * are used there is none in either case. */
+  /**
+   * Whether the layer adds the cookie to the reply. Default true; false leaves it in `responseHeaders`. With
+   * `useCookies: false` there is none in either case.
+   */
   sendCookieHeaders?: boolean;
   /** The life of this session in seconds. Default: the layer's. */
   expire?: number;

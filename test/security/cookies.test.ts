@@ -17,7 +17,7 @@ import { newSessionId } from '../../src/stores/session-id.js';
 import { Signer } from '../../src/stores/signature.js';
 import { temporaryFolder } from '../support/processes.js';
 import { Servers } from '../support/servers.js';
-import { ask, count, numbersTestedIn, SECRET, shop } from './shop.js';
+import { ask, count, numbersTestedIn, SECRET, shop } from '../support/shop.js';
 
 const NOW = 1_800_000_000;
 const DAY = 86_400;

@@ -1,4 +1,4 @@
-/** Prints ids, a line of them for each line it reads: `node --import tsx test/security/id-program.ts COUNT`. */
+/** Prints ids, a line of them for each line it reads: `node --import tsx test/support/id-program.ts COUNT`. */
 import { createInterface } from 'node:readline';
 import { newSessionId } from '../../src/stores/session-id.js';
 

@@ -13,7 +13,7 @@ import {
   type SessionOptions,
   text,
 } from 'tsgi';
-import { exchange } from '../support/http.js';
+import { exchange } from './http.js';
 
 /** Full counts with TSGI_FAULTS=full; else what a slow machine does in seconds. */
 export function count(full: number, usual: number): number {
