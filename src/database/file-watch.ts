@@ -12,17 +12,18 @@ import { DatabaseError, databaseError } from './errors.js';
 export class FileWatch {
   readonly #file: string;
   readonly #opened: Stats;
-  readonly #openedLog: Stats;
+  /** What SQLite keeps beside it while it is open. */
+  readonly #beside: readonly (readonly [path: string, opened: Stats])[];
   /** The file when it was last found whole, and damaged. */
   #whole: Stats;
   #damaged: { readonly stats: Stats; readonly error: unknown } | undefined;
   #nextGlance = 0;
 
-  /** For a file that was just opened in WAL mode, so that its `-wal` file is there too. */
+  /** For a file that was just opened in WAL mode, so that its `-wal` and `-shm` files are there too. */
   constructor(file: string) {
     this.#file = file;
-    this.#opened = this.#whole = statSync(file);
-    this.#openedLog = statSync(`${file}-wal`);
+    this.#opened = this.#whole = stateOf(file);
+    this.#beside = [`${file}-wal`, `${file}-shm`].map((path) => [path, stateOf(path)]);
   }
 
   /** Before a read: checks at most once a second while all is well, and each time when it is not. */
@@ -32,8 +33,8 @@ export class FileWatch {
 
   /**
    * Before a transaction: checks at once what would lose its commit, and the rest once a second.
-   * @throws DatabaseError `DATABASE_REPLACED`, `DATABASE_EMPTY`, `DATABASE_DAMAGED` or `NOT_A_DATABASE` (503), until the
-   * cause has gone.
+   * @throws DatabaseError `DATABASE_REPLACED`, `DATABASE_EMPTY`, `DATABASE_DAMAGED`, `NOT_A_DATABASE` or
+   * `DATABASE_CANNOT_OPEN` (503), until the cause has gone.
    */
   check(): void {
     const now = performance.now();
@@ -46,9 +47,9 @@ export class FileWatch {
     this.#nextGlance = now >= nextGlance ? now + GLANCE_MS : nextGlance;
   }
 
-  /** What is lost with the `-wal` file is lost in a crash only, so that a second is soon enough. */
+  /** What is lost with the files beside it is lost in a crash, or with a new process, so that a second is soon enough. */
   #checkMore(found: Stats): void {
-    same(`${this.#file}-wal`, this.#openedLog);
+    for (const [path, opened] of this.#beside) same(path, opened);
     if (found.mtimeMs !== this.#whole.mtimeMs) this.#examine(found, HEAD);
   }
 
@@ -80,9 +81,24 @@ const WHOLE = 'quick_check(1)';
 const HEAD = 'schema_version';
 
 function same(path: string, opened: Stats): Stats {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.ino === opened.ino && found.dev === opened.dev) return found;
-  throw replaced(path, found === undefined ? 'was removed' : 'was replaced by another file');
+  const found = stateOf(path);
+  if (found.ino === opened.ino && found.dev === opened.dev) return found;
+  throw replaced(path, 'was replaced by another file');
+}
+
+function stateOf(path: string): Stats {
+  const found = statOrThrow(path);
+  if (found === undefined) throw replaced(path, 'was removed');
+  return found;
+}
+
+function statOrThrow(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    const sentence = `${path} cannot be found any more. Check the rights and links of its folder.`;
+    throw unusable('DATABASE_CANNOT_OPEN', sentence, cause);
+  }
 }
 
 function differ(one: Stats, other: Stats): boolean {
@@ -111,7 +127,7 @@ function isDamage(error: unknown): boolean {
 function replaced(path: string, what: string): DatabaseError {
   return unusable(
     'DATABASE_REPLACED',
-    `${path} ${what} while it is open, and what is written now would be lost. Put the same file back, or stop this ` +
+    `${path} ${what} while it is open, and what is written now may be lost. Put the same file back, or stop this ` +
       'program, put the right file there without the -wal and -shm files of another, and start it again.',
   );
 }
@@ -123,6 +139,6 @@ function emptied(file: string): DatabaseError {
   );
 }
 
-function unusable(code: string, sentence: string): DatabaseError {
-  return new DatabaseError(code, sentence, { status: 503 });
+function unusable(code: string, sentence: string, cause?: unknown): DatabaseError {
+  return new DatabaseError(code, sentence, { status: 503, cause });
 }

@@ -4,7 +4,9 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeSync,
@@ -28,7 +30,9 @@ beforeEach(async () => {
   jest.spyOn(performance, 'now').mockImplementation(() => clock);
   database = await SqliteDatabase.open({ database: file, autoCreate: true });
   database.handle.exec('CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)');
+  database.handle.exec('BEGIN');
   for (let i = 0; i < 200; i += 1) insert('x'.repeat(1000));
+  database.handle.exec('COMMIT');
   database.handle.pragma('wal_checkpoint(TRUNCATE)');
   clock += 1000;
   read();
@@ -113,6 +117,31 @@ const harms: Harm[] = [
     },
     mend: () => {
       renameSync(`${file}.away`, `${file}-wal`);
+    },
+  },
+  {
+    name: 'has lost its -shm file',
+    code: 'DATABASE_REPLACED',
+    sentence: /notes\.db-shm was removed/,
+    seldom: true,
+    harm: () => {
+      renameSync(`${file}-shm`, `${file}.away`);
+    },
+    mend: () => {
+      renameSync(`${file}.away`, `${file}-shm`);
+    },
+  },
+  {
+    name: 'is behind a path that leads nowhere',
+    code: 'DATABASE_CANNOT_OPEN',
+    sentence: /notes\.db cannot be found any more\. Check the rights and links of its folder/,
+    harm: () => {
+      renameSync(folder.path, `${folder.path}.away`);
+      symlinkSync(folder.path, folder.path);
+    },
+    mend: () => {
+      rmSync(folder.path);
+      renameSync(`${folder.path}.away`, folder.path);
     },
   },
   {

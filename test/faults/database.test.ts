@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import { count, full } from '../support/counts.js';
 import { losersOn } from '../support/fault-load.js';
@@ -34,30 +34,46 @@ import {
 import { type Program, start, temporaryFolder } from '../support/processes.js';
 import { injectFault, noStrace } from '../support/strace.js';
 
+/** A database with a session of each first visitor, closed, of which each test gets a copy. */
+const kept = temporaryFolder();
+const firstVisitors = Array.from({ length: 40 }, (_, i) => new Visitor(`visitor${i}`));
+
 let folder = temporaryFolder();
 let mount: Mount | undefined;
 let file = '';
 let server: FaultServer;
+const started: FaultServer[] = [];
 let holder: Program | undefined;
 let visitors: Visitor[] = [];
 
+beforeAll(async () => {
+  const first = await startServer(kept.file('sessions.db'), { create: true });
+  await Promise.all(firstVisitors.map((visitor) => visitor.signIn(first)));
+  for (const visitor of firstVisitors) visitor.leave();
+  await first.end('SIGTERM');
+});
+
+afterAll(() => {
+  kept.remove();
+});
+
 beforeEach(() => {
   folder = temporaryFolder();
-  visitors = Array.from({ length: 40 }, (_, i) => new Visitor(`visitor${i}`));
+  visitors = firstVisitors.map((visitor) => visitor.twin());
 });
 
 afterEach(async () => {
   for (const visitor of visitors) visitor.leave();
-  await undo();
+  await setRight();
   await holder?.stop('SIGKILL');
-  if (server.lives()) await server.end('SIGKILL');
+  for (const one of started.splice(0)) await one.end('SIGKILL');
   mount?.remove();
   holder = mount = undefined;
   folder.remove();
 });
 
 /** What makes a fault go away; it is called also when a test fails in between. */
-type Undo = () => void | Promise<void>;
+type Undo = () => unknown;
 let undo: Undo = () => undefined;
 
 interface Fault {
@@ -167,6 +183,16 @@ const faults: Fault[] = [
     reads: false,
   },
   {
+    name: 'the -shm file was removed',
+    strike() {
+      linkSync(`${file}-shm`, `${file}-shm.kept`);
+      rmSync(`${file}-shm`);
+      return putBack(`${file}-shm`);
+    },
+    code: 'DATABASE_REPLACED',
+    reads: false,
+  },
+  {
     name: 'the file was emptied',
     strike: () =>
       overwritten(() => {
@@ -202,12 +228,12 @@ describe('while', () => {
 
     test(`${fault.name}: nobody is answered wrongly, and all goes on when that has passed`, async () => {
       mount = fault.mount?.();
-      await openWithVisitors((mount ?? folder).file('sessions.db'));
+      await startOnCopy(mount);
 
       undo = await fault.strike();
       await firstRefusal();
-      const refused = await Promise.all(visitors.map((visitor) => visitor.write(server)));
-      const reads = await Promise.all(visitors.map((visitor) => visitor.read(server)));
+      const refused = await allWrite();
+      const reads = await allRead();
       const stranger = new Visitor('stranger');
       await expect(stranger.signIn(server)).rejects.toThrow('503');
       stranger.leave();
@@ -224,7 +250,7 @@ describe('while', () => {
       expect(integrityOf(file)).toBe('ok');
 
       await server.end('SIGTERM');
-      server = await startServer(file);
+      await restart();
       expect(await losersOn(server, visitors)).toEqual([]);
       report({
         what: `While ${fault.name}`,
@@ -238,38 +264,40 @@ describe('while', () => {
   testFaults(
     'one write or fsync after the other fails: what was answered is kept, and the file is whole',
     async () => {
-      await openWithVisitors(folder.file('sessions.db'));
+      await startOnCopy();
       const rounds = count(200);
       const answers: Seen[] = [];
+      let failed = 0;
 
       for (let round = 0; round < rounds; round += 1) {
         const call = round % 3 === 0 ? 'fsync' : 'pwrite64';
         const error = round % 2 === 0 ? 'EIO' : 'ENOSPC';
-        const nth = 1 + Math.floor(round / 3);
+        const nth = 1 + (Math.floor(round / 3) % 20);
         undo = await injectFault(server.pid, [file, `${file}-wal`], `${call}:error=${error}:when=${nth}`);
-        for (let i = 0; i < 4; i += 1) {
-          answers.push(...(await Promise.all(visitors.map((visitor) => visitor.write(server)))));
+        for (let i = 0; i <= nth; i += 1) {
+          answers.push(...(await allWrite()));
         }
-        await setRight();
+        failed += Number(await setRight());
         expect(await losersOn(server, visitors)).toEqual([]);
         expect(integrityOf(file)).toBe('ok');
       }
+      expect(failed).toBe(rounds);
 
       await server.end('SIGKILL');
-      server = await startServer(file);
+      await restart();
       expect(await losersOn(server, visitors)).toEqual([]);
       expect(statusesOf(answers)).toEqual([200, 503]);
       report({
-        what: 'The nth write or fsync fails, n from 1 on, with EIO or ENOSPC',
-        count: `${rounds} faults, ${grouped(answers.length)} writes`,
-        result: `${grouped(answers.filter(({ status }) => status === 503).length)} answered 503, 0 answered and lost, the file whole each time`,
+        what: 'The nth write or fsync fails, n from 1 to 20, with EIO or ENOSPC',
+        count: `${failed} faults, ${grouped(answers.length)} writes`,
+        result: `${answers.filter(({ status }) => status === 503).length} answered 503, 0 answered and lost, the file whole each time`,
       });
     },
     full ? 900_000 : 120_000,
   );
 
   it('another process holds the write lock for 8 s: writes wait for 4 s at most, and reads go on', async () => {
-    await openWithVisitors(folder.file('sessions.db'));
+    await startOnCopy();
     holder = start('test/support/lock-holder.ts', file, '8000');
     expect(await holder.line()).toBe('locked');
     const lock = { held: true };
@@ -279,7 +307,7 @@ describe('while', () => {
     const reads: Seen[] = [];
     const early = await Promise.all(first);
     const late = visitors.slice(20).map((visitor) => visitor.write(server));
-    while (lock.held) reads.push(...(await Promise.all(visitors.map((visitor) => visitor.read(server)))));
+    while (lock.held) reads.push(...(await allRead()));
     await released;
 
     expect(statusesOf(early)).toEqual([503]);
@@ -287,7 +315,7 @@ describe('while', () => {
     expect(server.log()).toContain('[DATABASE_BUSY]');
     expect(statusesOf(reads)).toEqual([200]);
     expect(statusesOf(await Promise.all(late))).toEqual([200]);
-    expect(statusesOf(await Promise.all(visitors.map((visitor) => visitor.write(server))))).toEqual([200]);
+    expect(statusesOf(await allWrite())).toEqual([200]);
     expect(await losersOn(server, visitors)).toEqual([]);
     report({
       what: 'While another process holds the write lock for 8 s',
@@ -301,16 +329,16 @@ describe('while', () => {
 const testDescriptors = prlimit === undefined ? it : it.skip;
 
 testDescriptors('while no file can be opened, open connections have their sessions', async () => {
-  await openWithVisitors(folder.file('sessions.db'));
-  await Promise.all(visitors.map((visitor) => visitor.read(server)));
+  await startOnCopy();
+  await allRead();
   const limit = (soft: number) => command('prlimit', '--pid', `${server.pid}`, `--nofile=${soft}:`);
   undo = () => {
     limit(1024);
   };
   limit(1);
 
-  const writes = await Promise.all(visitors.map((visitor) => visitor.write(server)));
-  const reads = await Promise.all(visitors.map((visitor) => visitor.read(server)));
+  const writes = await allWrite();
+  const reads = await allRead();
   expect(statusesOf([...writes, ...reads])).toEqual([200]);
   expect(await losersOn(server, visitors)).toEqual([]);
 
@@ -399,8 +427,7 @@ describe('a server whose file', () => {
     const test = lacking === undefined ? it : it.skip;
 
     test(`${name} does not start, says what to do, and starts when that is done`, async () => {
-      await openWithVisitors(folder.file('sessions.db'));
-      await server.end('SIGTERM');
+      makeCopy();
       undo = make();
 
       const { code, said } = await failToStart(file);
@@ -408,7 +435,7 @@ describe('a server whose file', () => {
       expect(said).toMatch(says);
 
       await setRight();
-      server = await startServer(file);
+      await restart();
       expect(await losersOn(server, visitors)).toEqual([]);
       expect(integrityOf(file)).toBe('ok');
       report({
@@ -420,14 +447,32 @@ describe('a server whose file', () => {
   }
 });
 
-/** A server with some sessions on a file of some pages, none of which is in the -wal file. */
-async function openWithVisitors(path: string): Promise<void> {
-  file = path;
-  server = await startServer(file, { create: true });
-  await Promise.all(visitors.map((visitor) => visitor.signIn(server)));
-  expect(statusesOf(await Promise.all(visitors.map((visitor) => visitor.write(server))))).toEqual([200]);
-  await server.end('SIGTERM');
+interface Place {
+  file: (name: string) => string;
+}
+
+/** Starts a server on a copy of the database. */
+async function startOnCopy(place?: Place): Promise<void> {
+  makeCopy(place);
+  await restart();
+}
+
+function makeCopy(place: Place = folder): void {
+  file = place.file('sessions.db');
+  copyFileSync(kept.file('sessions.db'), file);
+}
+
+async function restart(): Promise<void> {
   server = await startServer(file);
+  started.push(server);
+}
+
+function allWrite(): Promise<Seen[]> {
+  return Promise.all(visitors.map((visitor) => visitor.write(server)));
+}
+
+function allRead(): Promise<Seen[]> {
+  return Promise.all(visitors.map((visitor) => visitor.read(server)));
 }
 
 /** Writes until one is refused: what is looked for once a second may take as long. */
@@ -450,10 +495,10 @@ async function triesUntil(isMeant: (status: number) => boolean): Promise<number>
   throw new Error('The answers stayed what they were for 10 s.');
 }
 
-async function setRight(): Promise<void> {
+async function setRight(): Promise<unknown> {
   const right = undo;
   undo = () => undefined;
-  await right();
+  return await right();
 }
 
 /** The different statuses of some answers, in order. */

@@ -110,6 +110,15 @@ export class Visitor {
     return seen?.status !== 200 || seen.n < this.acknowledged || seen.n > this.sent;
   }
 
+  /** Somebody with the same session, who knows the same of it. */
+  twin(): Visitor {
+    const twin = new Visitor(this.name);
+    twin.#cookie = this.#cookie;
+    twin.acknowledged = this.acknowledged;
+    twin.sent = this.sent;
+    return twin;
+  }
+
   leave(): void {
     this.#agent.destroy();
   }

@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { temporaryFolder } from './processes.js';
 
 const PROGRAM = 'strace';
 
@@ -11,16 +13,18 @@ export function noStrace(): string | undefined {
 
 /**
  * Makes system calls of a process fail when they are about one of these files: `fsync:error=EIO`, or with `:when=3` the
- * third from now on. Resolves when it is so, with what puts an end to it.
+ * third from now on. Resolves when it is so, with what puts an end to it and answers how many have failed.
  */
 export async function injectFault(
   pid: number,
   files: readonly string[],
   fault: string,
-): Promise<() => Promise<void>> {
+): Promise<() => Promise<number>> {
   const [call = ''] = fault.split(':');
   const paths = files.flatMap((file) => ['-P', file]);
-  const options = ['-f', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${fault}`, ...paths];
+  const folder = temporaryFolder();
+  const calls = folder.file('calls');
+  const options = ['-f', '-o', calls, '-e', `trace=${call}`, '-e', `inject=${fault}`, ...paths];
   const strace = spawn(PROGRAM, [...options, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
   const exited = once(strace, 'exit');
   let said = '';
@@ -34,5 +38,8 @@ export async function injectFault(
   return async () => {
     strace.kill('SIGTERM');
     await exited;
+    const failed = readFileSync(calls, 'utf8').split('(INJECTED)').length - 1;
+    folder.remove();
+    return failed;
   };
 }
