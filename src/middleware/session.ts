@@ -309,7 +309,7 @@ function checkOptions(options: SessionOptions): void {
   if (sweep !== false && !(Number.isFinite(sweep) && sweep > 0))
     throw bad('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);
   if (!['throw', 'new', 'quarantine'].includes(invalidateCorrupt))
-    throw bad('BAD_CORRUPT', `invalidateCorrupt is ${String(invalidateCorrupt)}. ${CORRUPT_CHOICES}`);
+    throw bad('BAD_CORRUPT', `invalidateCorrupt is ${JSON.stringify(invalidateCorrupt)}. ${CORRUPT_CHOICES}`);
   if (log !== undefined && typeof (log as Partial<SessionLog>).write !== 'function')
     throw bad('BAD_LOG', 'log has no write(line). Give a stream, such as process.stderr.');
 }

@@ -81,9 +81,9 @@ export class Watcher {
     else this.#judge(watch, stored);
   }
 
-  #judge(watch: Watch, { alias: _, ...stored }: StoredSession): void {
+  #judge(watch: Watch, stored: StoredSession): void {
     const now = this.#clock.now();
-    const { state } = judge(stored, now);
+    const { state } = judge({ ...stored, alias: undefined }, now); // any id will do
     if (state !== 'live') {
       this.ended(watch.key, state === 'idle' ? 'idle' : 'expired');
       return;
