@@ -73,7 +73,7 @@ export class SqliteDriver implements Driver {
   end({ key, reason, now, corrupt = [] }: Ending): Promise<boolean> {
     return this.#database.write(() => {
       const { sessions, quarantine } = this.#tables;
-      const row = sessions.find(key) ?? sessions.find(sessions.newest(key));
+      const row = sessions.find(key) ?? sessions.findOlder(key);
       if (row === undefined) return false;
       quarantine.add(corrupt, now);
       this.#end(row, reason, now);
@@ -112,7 +112,7 @@ export class SqliteDriver implements Driver {
 
   lock(lock: Lock): Promise<boolean> {
     const { locks, sessions } = this.#tables;
-    return this.#database.write(() => locks.take(sessions.newest(lock.key), lock));
+    return this.#database.write(() => locks.take(sessions.findOlder(lock.key)?.key ?? lock.key, lock));
   }
 
   unlock(owner: string): Promise<boolean> {
@@ -131,11 +131,7 @@ export class SqliteDriver implements Driver {
 
   #load(key: SessionKey): StoredSession | undefined {
     const { sessions } = this.#tables;
-    const found = sessions.load(key);
-    if (found !== undefined) return found;
-    const alias = sessions.alias(key);
-    const stored = alias && sessions.load(sessions.newest(key));
-    return stored && { ...stored, alias };
+    return sessions.load(key) ?? sessions.loadOlder(key);
   }
 
   #apply(commit: Commit): CommitResult {
@@ -152,7 +148,7 @@ export class SqliteDriver implements Driver {
     const { key, now, move, empty = false, changes, register, rename } = commit;
     const { sessions, locks } = this.#tables;
     const found = sessions.find(key);
-    const row = found ?? sessions.find(sessions.newest(key));
+    const row = found ?? sessions.findOlder(key);
     if (row === undefined || deadlineOf(row) <= now) return 'gone';
     if (move !== undefined) sessions.move(row.number, moved(row, move));
     if (register !== undefined)
