@@ -88,12 +88,9 @@ export class SqliteDriver implements Driver {
     const isPast = (row: Row) => deadlineOf(row) >= from && deadlineOf(row) <= to;
     const seen = this.#database.run(() => sessions.walk(Number(after), limit));
     const past = seen.filter(isPast);
-    const isStillPast = ({ number }: Row) => {
-      const row = sessions.at(number);
-      return row !== undefined && isPast(row);
-    };
     const end = () => {
-      const ending = past.filter(isStillPast);
+      // as they are by now: they may have been prolonged, renamed, or given a handler
+      const ending = past.flatMap(({ number }) => sessions.at(number) ?? []).filter(isPast);
       for (const row of ending) this.#end(row, endingOf(row), to);
       return ending.length;
     };
