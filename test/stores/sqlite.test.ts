@@ -75,7 +75,11 @@ describe('SqliteDriver', () => {
     await driver.commit(creation(keyOf('x')));
     statements.length = 0;
 
-    expect(await driver.sweep({ from: 0, to: 59, limit: 10 })).toEqual({ removed: 0, next: undefined });
+    expect(await driver.sweep({ from: 0, to: 59, limit: 10 })).toEqual({
+      removed: 0,
+      lostEvents: 0,
+      next: undefined,
+    });
 
     expect(statements.filter((sql) => !sql.startsWith('SELECT'))).toEqual([]);
   });

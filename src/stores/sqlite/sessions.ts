@@ -94,6 +94,11 @@ export class SqliteSessions {
     this.#statements.end.run(number);
   }
 
+  /** Whether there are older keys that were good until before a moment. */
+  hasAliases(before: number): boolean {
+    return this.#statements.hasAliases.get(before) !== undefined;
+  }
+
   /** Those that were good until before a moment. */
   forgetAliases(before: number): void {
     this.#statements.forgetAliases.run(before);
@@ -144,6 +149,7 @@ function prepare(
   | 'forget'
   | 'forgetKeys'
   | 'end'
+  | 'hasAliases'
   | 'forgetAliases',
   SqliteStatement
 > {
@@ -184,6 +190,7 @@ function prepare(
     forget: sql(`DELETE FROM ${values} WHERE session = ?`),
     forgetKeys: sql(`DELETE FROM ${aliases} WHERE session = ?`),
     end: sql(`DELETE FROM ${sessions} WHERE number = ?`),
+    hasAliases: sql(`SELECT 1 FROM ${aliases} WHERE until < ?`),
     forgetAliases: sql(`DELETE FROM ${aliases} WHERE until < ?`),
   };
 }
