@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
-import { text } from '../../src/app/reply.js';
-import { SqliteDatabase } from '../../src/database/sqlite.js';
-import { environment } from '../../src/middleware/environment.js';
-import { SqliteDriver } from '../../src/stores/sqlite.js';
-import { type SessionKey } from '../../src/stores/session-id.js';
-import { naughtyStrings } from '../support/naughty-strings.js';
-import { start, temporaryFolder } from '../support/processes.js';
+import { text } from '../../../src/app/reply.js';
+import { SqliteDatabase } from '../../../src/database/sqlite.js';
+import { environment } from '../../../src/middleware/environment.js';
+import { SqliteDriver } from '../../../src/stores/sqlite.js';
+import { type SessionKey } from '../../../src/stores/session-id.js';
+import { naughtyStrings } from '../../support/naughty-strings.js';
+import { start, temporaryFolder } from '../../support/processes.js';
 
 const KEY = 'k'.repeat(43) as SessionKey;
 const MOMENTS = { createdAt: 0, accessed: 0, lifetime: 60, expireTime: 60, idle: Infinity };
