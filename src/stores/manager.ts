@@ -72,6 +72,19 @@ export class Manager {
    */
   static readonly defaults: ManagerDefaults = {};
 
+  /**
+   * The manager of a request as an instance of a subclass: `ShortSession.of(environ)`.
+   * @throws SessionError `OTHER_MANAGER` when the layer's option `Manager` is another class.
+   */
+  static of<M extends Manager>(
+    this: abstract new (...parts: ConstructorParameters<typeof Manager>) => M,
+    environ: { readonly 'web.session.manager': Manager },
+  ): M {
+    const manager = environ['web.session.manager'];
+    if (manager instanceof this) return manager;
+    throw otherManager(manager.constructor.name, this.name);
+  }
+
   readonly #visit: Visit;
   readonly #app: string;
   readonly #handlers: EndHandlers;
@@ -501,6 +514,13 @@ export interface ManagerDefaults {
 
 function encoded(codec: Codec, detail: Value | undefined): string | undefined {
   return detail === undefined ? undefined : codec.encode(detail);
+}
+
+function otherManager(found: string, wanted: string): SessionError {
+  return new SessionError(
+    'OTHER_MANAGER',
+    `The manager of this request is a ${found}, not a ${wanted}. Give session() Manager: ${wanted}.`,
+  );
 }
 
 function noHandler(handler: string): SessionError {

@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
-  type Application,
   type Environ,
   environment,
   type EnvironmentLayer,
@@ -86,7 +85,7 @@ describe('a manager of one’s own', () => {
   });
 
   it('is what the application gets', async () => {
-    const site = visitor((environ) => text(String((manager(environ) as ShortSession).visits)), {
+    const site = visitor((environ) => text(String(ShortSession.of(environ).visits)), {
       Manager: ShortSession,
     });
 
@@ -95,12 +94,18 @@ describe('a manager of one’s own', () => {
     expect((await site.visitor.get('/')).text()).toBe('2');
   });
 
+  it('is not taken for another', async () => {
+    const site = visitor((environ) => text(String(ShortSession.of(environ).visits)));
+
+    await expect(site.visitor.get('/')).rejects.toMatchObject({ code: 'OTHER_MANAGER' });
+  });
+
   it('is each layer’s own where two share a session', async () => {
     const inner = session(
       (environ: Inside) => text(`${manager(environ).constructor.name} ${manager(environ).idle}`),
       { app: 'inner' },
     );
-    const site = visitor(inner as Application<Inside>, { Manager: ShortSession });
+    const site = visitor(inner, { Manager: ShortSession });
 
     expect((await site.visitor.get('/')).text()).toBe('Manager 60');
   });
@@ -119,7 +124,7 @@ describe('end handlers', () => {
       },
       { app: 'forum', onEnd },
     );
-    const { visitor: anna } = visitor(inner as Application<Inside>, { onEnd, clock });
+    const { visitor: anna } = visitor(inner, { onEnd, clock });
     await anna.get('/');
     await anna.get('/end');
 

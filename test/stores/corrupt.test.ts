@@ -117,7 +117,7 @@ describe.each<[string, () => Driver | Promise<Driver>]>([
 
 it('needs a storage with a quarantine to be listed', async () => {
   const driver = Object.assign(new MemoryDriver(), { quarantined: undefined, clearQuarantine: undefined });
-  const { manager } = siteOn(driver as never as MemoryDriver).visit();
+  const { manager } = siteOn(driver).visit();
 
   await expect(manager.quarantined()).rejects.toMatchObject({ code: 'NO_POWER' });
   await expect(manager.clearQuarantine()).rejects.toMatchObject({ code: 'NO_POWER' });

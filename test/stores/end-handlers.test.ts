@@ -194,7 +194,7 @@ describe('a handler by name', () => {
     );
   });
 
-  it('needs a storage with events', async () => {
+  it('needs a storage with events', () => {
     const driver = Object.assign(new MemoryDriver(), { powers: new Set() });
     const settings = { driver, clock: new TestClock(), codec: jsonCodec, onError: fail };
     const handlers = new EndHandlers({ app: 'shop', onEnd: () => undefined });

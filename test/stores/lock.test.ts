@@ -192,7 +192,7 @@ describe('withLock', () => {
 
   it('needs a storage with locks', async () => {
     const driver = Object.assign(new MemoryDriver(), { lock: undefined });
-    const { manager } = siteOn(driver as never as MemoryDriver).visit();
+    const { manager } = siteOn(driver).visit();
 
     await expect(manager.withLock(() => undefined)).rejects.toMatchObject({ code: 'NO_POWER' });
   });

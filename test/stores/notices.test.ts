@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from '@jest/globals';
 import { keyOf } from '../../src/stores/session-id.js';
 import { type NoticeName, Notices } from '../../src/stores/notices.js';
@@ -9,11 +9,11 @@ import { site } from '../support/visits.js';
 async function told(name: NoticeName, run: () => unknown): Promise<unknown[]> {
   const messages: unknown[] = [];
   const listen = (message: unknown) => messages.push(message);
-  channel(`tsgi:session:${name}`).subscribe(listen);
+  subscribe(`tsgi:session:${name}`, listen);
   try {
     await run();
   } finally {
-    channel(`tsgi:session:${name}`).unsubscribe(listen);
+    unsubscribe(`tsgi:session:${name}`, listen);
   }
   return messages;
 }

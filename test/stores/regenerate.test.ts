@@ -132,7 +132,7 @@ describe.each<[string, () => Driver]>([
       manager.regenerate();
     }
 
-    await Promise.all(visits.map(({ visit }) => visit.finish(true)));
+    await Promise.all(visits.map(async ({ visit }) => visit.finish(true)));
 
     const ids = new Set(visits.map(({ manager }) => manager.sessionID));
     expect(ids.size).toBe(1);
