@@ -6,6 +6,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -337,9 +338,12 @@ testDescriptors('while no file can be opened, open connections have their sessio
   };
   limit(1);
 
-  const writes = await allWrite();
-  const reads = await allRead();
-  expect(statusesOf([...writes, ...reads])).toEqual([200]);
+  utimesSync(file, 1, 1); // so that the next look at it, within a second, asks for a descriptor
+  const answers: Seen[] = [];
+  for (const end = performance.now() + 1500; performance.now() < end;) {
+    answers.push(...(await allWrite()), ...(await allRead()));
+  }
+  expect(statusesOf(answers)).toEqual([200]);
   expect(await losersOn(server, visitors)).toEqual([]);
 
   const stranger = new Visitor('stranger');
@@ -349,7 +353,7 @@ testDescriptors('while no file can be opened, open connections have their sessio
   stranger.leave();
   report({
     what: 'While no file can be opened',
-    count: `${writes.length + reads.length} requests on open connections, 1 on a new one`,
+    count: `${grouped(answers.length)} requests on open connections, 1 on a new one`,
     result: 'all 200; the new connection is answered when it has passed; 0 lost',
   });
 });

@@ -53,5 +53,5 @@ async function writesTogether(server: FaultServer): Promise<number> {
 }
 
 function checkCutOff(reason: unknown): void {
-  if (!/ECONN|socket hang up/.test(String(reason))) throw reason;
+  if (!/ECONN|EPIPE|socket hang up/.test(String(reason))) throw reason;
 }
