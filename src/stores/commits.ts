@@ -142,6 +142,7 @@ export class Commits {
   async #commitTaken(session: Session, taken: Taken, unseal: () => void): Promise<void> {
     try {
       const result = await this.#send(taken.commit);
+      for (const app of taken.merged()) this.#of.settings.notices.tell('merge', { app });
       if (taken.left !== undefined && result !== 'gone') await this.#noteNext(session, taken, result);
     } catch (error) {
       taken.giveBack();

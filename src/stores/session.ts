@@ -1,11 +1,11 @@
 import type { Codec } from './codec.js';
-import type { Alias, AppChanges, Commit, Encoded, Registration, Rename, StoredSession } from './driver.js';
+import type { Alias, Commit, Encoded, Registration, Rename, StoredSession } from './driver.js';
 import { type Moments, type Move, moved } from './expiry.js';
 import { type CheckedLimits, Room } from './limits.js';
 import { keyOf, newSessionId, type SessionKey } from './session-id.js';
 import type { VisitSettings } from './settings.js';
 import { sealNext } from './successor.js';
-import { type Update, Values } from './values.js';
+import { type TakenChanges, type Update, Values } from './values.js';
 
 /** A difference on its way to the driver. */
 export interface Taken {
@@ -14,6 +14,8 @@ export interface Taken {
   readonly left: string | undefined;
   /** The commit failed: its difference is to be committed again, with what has changed since. */
   readonly giveBack: () => void;
+  /** The applications an `update` of which has met another value than the one that this request saw. */
+  readonly merged: () => string[];
 }
 
 /** What is stored, as far as this request knows. */
@@ -149,6 +151,7 @@ export class Session {
     return {
       commit,
       left: before.pending.next && before.known.id,
+      merged: () => taken.filter(({ merged }) => merged()).map(({ app }) => app),
       giveBack: () => {
         this.#known = before.known;
         this.#pending = together(before.pending, this.#pending);
@@ -255,11 +258,7 @@ const NOTHING: Pending = {};
 
 const NO_APPS: ReadonlySet<string> = new Set();
 
-function takeValues([app, values]: [string, Values]): {
-  app: string;
-  difference: AppChanges;
-  giveBack: () => void;
-} {
+function takeValues([app, values]: [string, Values]): TakenChanges & { app: string } {
   return { app, ...values.take() };
 }
 

@@ -84,7 +84,7 @@ export class SqliteDriver implements Driver {
   /** Walks along the sessions: an index on the deadline would cost every commit more than it gives the sweep. */
   async sweep(sweep: Sweep): Promise<SweepStep> {
     const { from, to, after = '0', limit } = sweep;
-    const { sessions } = this.#tables;
+    const { sessions } = this.#database.run(() => this.#tables);
     const isPast = (row: Row) => deadlineOf(row) >= from && deadlineOf(row) <= to;
     const seen = this.#database.run(() => sessions.walk(Number(after), limit));
     const past = seen.filter(isPast);

@@ -91,15 +91,20 @@ export class Values implements Counted {
 
   /** Takes the difference for a commit. From here on this request sees it as stored. */
   take(): TakenChanges {
-    const difference = { empty: this.#emptied, keys: this.#changesByKey() };
     const before = this.#loaded;
+    let merged = false;
+    const noteMerge = (key: string, stored: Encoded | undefined) => {
+      if (stored !== before.get(key)) merged = true;
+    };
+    const difference = { empty: this.#emptied, keys: this.#changesByKey(noteMerge) };
     this.#loaded = new Map(this.keys().map((key) => [key, this.#encoded(key) ?? '']));
     this.rollback();
     const giveBack = () => {
       this.#giveBack(difference);
       this.#loaded = before;
+      this.#bytes = undefined;
     };
-    return { difference, giveBack };
+    return { difference, giveBack, merged: () => merged };
   }
 
   /** A change of one key that is committed without the others, and what to do once it is. */
@@ -125,9 +130,9 @@ export class Values implements Counted {
     this.#bytes = undefined;
   }
 
-  #changesByKey(): Map<string, Change> {
+  #changesByKey(noteMerge: (key: string, stored: Encoded | undefined) => void): Map<string, Change> {
     const changes = new Map<string, Change>();
-    for (const [key, { change }] of this.#changes) changes.set(key, change);
+    for (const [key, { change }] of this.#changes) changes.set(key, noting(change, key, noteMerge));
     return changes;
   }
 
@@ -175,6 +180,8 @@ export interface TakenChanges {
   readonly difference: AppChanges;
   /** The commit failed: the difference is to be committed again, below what has changed since. */
   readonly giveBack: () => void;
+  /** Whether an `update` has met another value than the one that this request saw. */
+  readonly merged: () => boolean;
 }
 
 /** A change, and the value it leaves as this request sees it. */
@@ -194,6 +201,20 @@ function compose(before: Change, after: Change): Change {
     return { kind: 'update', apply: (stored) => after.apply(before.apply(stored)) };
   const value = after.apply(before.kind === 'set' ? before.value : undefined);
   return value === undefined ? DELETE : { kind: 'set', value };
+}
+
+/** An update tells what it is applied to. */
+function noting(
+  change: Change,
+  key: string,
+  note: (key: string, stored: Encoded | undefined) => void,
+): Change {
+  if (change.kind !== 'update') return change;
+  const apply = (stored: Encoded | undefined) => {
+    note(key, stored);
+    return change.apply(stored);
+  };
+  return { kind: 'update', apply };
 }
 
 function corrupt(key: string): SessionError {

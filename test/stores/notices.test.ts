@@ -73,6 +73,20 @@ describe('the channels tell', () => {
     ]);
   });
 
+  it('of a merge, when an update met what another request had changed', async () => {
+    const shop = site();
+    const id = await shop.made({ visits: 1, total: 1 });
+    const [one, other, third] = [shop.visit(id), shop.visit(id), shop.visit(id)];
+    for (const { store } of [one, other]) store.increment('visits');
+    third.store.increment('total');
+
+    const merges = await told('merge', async () => {
+      for (const { visit } of [one, other, third]) await visit.finish(true);
+    });
+
+    expect(merges).toEqual([{ environment, app: 'shop' }]);
+  });
+
   it('of a touch that was saved', async () => {
     const shop = site({ idle: 900 });
     const id = await shop.made();
