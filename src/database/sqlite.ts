@@ -215,8 +215,8 @@ async function connect(
 ): Promise<SqliteHandle> {
   const handle = openHandle(file, verbose);
   try {
-    checkSqliteVersion(handle.prepare('SELECT sqlite_version()').pluck().get() as string);
     await patiently(() => {
+      checkSqliteVersion(handle.prepare('SELECT sqlite_version()').pluck().get() as string);
       checkJournal(file, handle.pragma('journal_mode = WAL', { simple: true }));
       handle.pragma(`journal_size_limit = ${LOG_BYTES}`);
       handle.pragma(`synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`);
