@@ -1,5 +1,6 @@
 import {
   type Application,
+  type Clock,
   type Environ,
   environment,
   error,
@@ -9,6 +10,7 @@ import {
   type Reply,
   session,
   type SessionLayer,
+  systemClock,
   urlmap,
 } from 'tsgi';
 import { serve } from 'tsgi/node';
@@ -45,11 +47,14 @@ function expirationLogger(print: (line: string) => void): (environ: Environ & Se
 }
 
 /** Sessions of 5 seconds need no file; the callbacks are gone with the process anyway. */
-export function makeApplication(print: (line: string) => void = console.log): Application {
+export function makeApplication(
+  print: (line: string) => void = console.log,
+  clock: Clock = systemClock,
+): Application {
   const logger = expirationLogger(print);
   return error(
     environment(
-      session(urlmap({ '/': logger, '/logme': logger }), { app: 'endings', Manager: ShortSession, sweep: 5 }),
+      session(urlmap({ '/': logger, '/logme': logger }), { app: 'endings', Manager: ShortSession, clock }),
       { name: 'endingsEnv', storage: 'memory' },
     ),
   );

@@ -2,6 +2,7 @@ import {
   type Application,
   cgi,
   type CgiLayer,
+  type Clock,
   database,
   type DatabaseLayer,
   type Environ,
@@ -14,6 +15,7 @@ import {
   session,
   type SessionEnd,
   type SessionLayer,
+  systemClock,
   urlmap,
 } from 'tsgi';
 import { serve } from 'tsgi/node';
@@ -69,7 +71,11 @@ function sayGoodbye({ reason, values }: SessionEnd): void {
     console.log(`Goodbye, ${JSON.stringify(user)}: the session ended (${reason}).`);
 }
 
-export function makeApplication(file = './wsgi-session.db', onEnd = sayGoodbye): Application {
+export function makeApplication(
+  file = './wsgi-session.db',
+  onEnd: (end: SessionEnd) => void = sayGoodbye,
+  clock: Clock = systemClock,
+): Application {
   return error(
     database(
       environment(
@@ -79,6 +85,7 @@ export function makeApplication(file = './wsgi-session.db', onEnd = sayGoodbye):
           expire: 8 * 3600,
           setupEnvironment: true,
           onEnd,
+          clock,
         }),
         { name: 'signInEnv' },
       ),

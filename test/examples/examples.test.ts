@@ -1,6 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import type { Application } from 'tsgi';
-import { client, type Client } from 'tsgi/testing';
+import type { Application, SessionEnd } from 'tsgi';
+import { client, type Client, TestClock } from 'tsgi/testing';
 import { application as simple } from '../../examples/01-simple.js';
 import { makeApplication as makeSession } from '../../examples/02-session.js';
 import { makeApplication as makeTwisted } from '../../examples/03-twisted.js';
@@ -103,7 +104,16 @@ describe('the examples', () => {
     ]);
   });
 
-  it.each(['01-simple', '02-session', '03-twisted', '04-counter', '05-form', '06-error'])(
+  it.each([
+    '01-simple',
+    '02-session',
+    '03-twisted',
+    '04-counter',
+    '05-form',
+    '06-error',
+    '07-endings',
+    '08-sign-in',
+  ])(
     '%s runs by itself',
     async (name) => {
       const example = await serveExample(`${name}.ts`, { cwd: folder.path });
@@ -131,6 +141,63 @@ describe('the twisted example', () => {
     expect(ids[1]).toBe(ids[0]);
     expect(ids[2]).toMatch(/.{43}/);
     expect(ids[2]).not.toBe(ids[0]);
+  });
+});
+
+describe('the endings example', () => {
+  it('prints a line when a session of 5 seconds ends, which visits keep alive', async () => {
+    const clock = new TestClock();
+    const printed: string[] = [];
+    const ada = client(
+      makeEndings((line) => printed.push(line), clock),
+      { clock },
+    );
+    visitors.push(ada);
+
+    for (let visit = 0; visit < 5; visit += 1) {
+      expect((await ada.get('/logme')).text()).toContain('You are visitor 1.');
+      clock.advance(4.9);
+    }
+    expect(printed).toEqual([]);
+    clock.advance(0.6);
+    await ada.get('/');
+
+    expect(printed).toEqual(['The session of visitor 1 has expired.']);
+    expect((await ada.get('/logme')).text()).toContain('You are visitor 2.');
+  });
+});
+
+describe('the sign-in example', () => {
+  const cookie = (one: Client) => [...one.cookies][0]?.value;
+
+  it('gives a new id at the sign-in, and the older one leads nowhere', async () => {
+    const ada = visitor(makeSignIn(file));
+    await ada.post('/in', { form: { user: 'guest' } });
+    const before = cookie(ada);
+
+    await ada.post('/in', { form: { user: 'Ada' } });
+
+    expect(cookie(ada)).not.toBe(before);
+    expect((await ada.get('/')).text()).toContain('<p class="card data">Ada</p>');
+    const thief = visitor(makeSignIn(file));
+    const answer = await thief.get('/', { headers: [['Cookie', `signInEnv=${String(before)}`]] });
+    expect(answer.text()).toContain('Your name');
+  });
+
+  it('signs out, and says goodbye to who did', async () => {
+    const clock = new TestClock();
+    const ends: SessionEnd[] = [];
+    const ada = visitor(makeSignIn(folder.file('sign-in.db'), (end) => ends.push(end), clock));
+    await ada.post('/in', { form: { user: 'Ada' } });
+
+    await ada.post('/out');
+
+    expect((await ada.get('/')).text()).toContain('Your name');
+    for (let second = 0; ends.length === 0; second += 1) {
+      clock.advance(1);
+      await nextTurn();
+    }
+    expect(ends.map(({ reason, values }) => [reason, values.get('user')])).toEqual([['invalidated', 'Ada']]);
   });
 });
 
