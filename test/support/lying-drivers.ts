@@ -127,7 +127,8 @@ export const lies: Lies = {
       const known = new Set<SessionKey>();
       const empty = { ...momentsAt(0), handlers: [], values: new Map<string, Map<string, string>>() };
       return {
-        commit: (commit) => honest.commit((known.add(commit.key), commit)),
+        commit: (commit) =>
+          honest.commit((known.add(commit.key).add(commit.rename?.to ?? commit.key), commit)),
         load: async (key) => (known.has(key) ? honest.load(key) : { ...empty, key }),
       };
     }),
@@ -179,12 +180,14 @@ export const lies: Lies = {
 
   'load: answers the handlers that the session was made with': () =>
     lying((honest) => ({
-      commit: (commit) => honest.commit(commit.create ? { ...commit, register: [] } : commit),
+      load: loadAs(honest, (stored) => ({ ...stored, handlers: stored.handlers.slice(1) })),
     })),
 
   'load: answers no handlers where none was registered': () =>
     lying((honest) => ({
-      load: loadAs(honest, (stored) => ({ ...stored, handlers: [...stored.handlers, OTHER] })),
+      load: loadAs(honest, (stored) =>
+        stored.handlers.length > 0 ? stored : { ...stored, handlers: [OTHER] },
+      ),
     })),
 
   'load: keeps sessions apart': () =>
@@ -911,13 +914,16 @@ export const lies: Lies = {
 
   'powers: are those that the suite was told to test': () => lying(() => ({ powers: new Set() })),
 
-  'powers: come with their members, and members with their power': () => ({
-    open: () => {
-      const face = faceOf(new MemoryDriver());
-      delete face.unlock;
-      return face;
-    },
-  }),
+  'powers: come with their members, and members with their power': () => {
+    const honest = new MemoryDriver();
+    return {
+      open: () => {
+        const face = faceOf(honest);
+        delete face.clearQuarantine;
+        return face;
+      },
+    };
+  },
 
   'persistent: what was committed is there after a restart': () => ({
     open: () => faceOf(new MemoryDriver()),
