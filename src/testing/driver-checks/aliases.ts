@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
-import type { CommitResult, Driver, Rename } from '../../stores/driver.js';
-import type { SessionKey } from '../../stores/session-id.js';
-import { BEHIND, bothOf, type Checks, commit, end, handler, handlersOf, make } from './subject.js';
+import type { Driver } from '../../stores/driver.js';
 import {
+  BEHIND,
+  bothOf,
+  type Checks,
+  commit,
+  end,
+  handler,
+  handlersOf,
+  make,
   MOMENTS,
   momentsOf,
   newKey,
   NOW,
   oneMore,
   ONE_STEP,
+  rename,
+  renamed,
+  renameTo,
   sweepAll,
   thereOf,
   valuesOf,
@@ -386,30 +395,3 @@ export const aliasChecks: Checks = {
     assert.equal(await commit(later, key, {}), 'superseded');
   },
 };
-
-function renameTo(to: SessionKey, more: Partial<Rename> = {}): Rename {
-  return { to, until: NOW + 30, next: 'the next, sealed', ...more };
-}
-
-/** A commit that gives a session another key. */
-function rename(
-  driver: Driver,
-  key: SessionKey,
-  { to = newKey(), ...more }: Partial<Rename>,
-  difference: Parameters<typeof commit>[2] = {},
-  now: number = NOW,
-): Promise<CommitResult> {
-  return commit(driver, key, difference, { now, rename: renameTo(to, more) });
-}
-
-/** Gives a session another key, and answers it. */
-async function renamed(
-  driver: Driver,
-  key: SessionKey,
-  { to = newKey(), ...more }: Partial<Rename> = {},
-  now: number = NOW,
-): Promise<SessionKey> {
-  const answer = await rename(driver, key, { to, ...more }, {}, now);
-  assert.equal(answer, 'committed', 'A session could not get another key.');
-  return to;
-}

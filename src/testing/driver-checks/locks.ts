@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Driver, Lock } from '../../stores/driver.js';
 import type { SessionKey } from '../../stores/session-id.js';
-import { bothOf, type Checks, commit, make, newKey, NOW, sweepAll } from './subject.js';
+import { answered, bothOf, type Checks, commit, make, newKey, NOW, renamed, sweepAll } from './subject.js';
 
 export const lockChecks: Checks = {
   'are held by one owner at a time': async (subject) => {
@@ -167,17 +167,9 @@ export const lockChecks: Checks = {
 };
 
 function lock(driver: Driver, key: SessionKey, owner: string, more: Partial<Lock> = {}): Promise<boolean> {
-  assert.ok(driver.lock, "A driver with the power 'locks' has `lock`.");
-  return driver.lock({ key, owner, now: NOW, until: NOW + 30, ...more });
+  return answered(driver.lock?.({ key, owner, now: NOW, until: NOW + 30, ...more }), 'lock');
 }
 
 function unlock(driver: Driver, owner: string): Promise<boolean> {
-  assert.ok(driver.unlock, "A driver with the power 'locks' has `unlock`.");
-  return driver.unlock(owner);
-}
-
-async function renamed(driver: Driver, key: SessionKey): Promise<SessionKey> {
-  const to = newKey();
-  await commit(driver, key, {}, { rename: { to, until: NOW + 30, next: 'next' } });
-  return to;
+  return answered(driver.unlock?.(owner), 'unlock');
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CorruptValue, Driver, QuarantinedValue } from '../../stores/driver.js';
 import type { SessionKey } from '../../stores/session-id.js';
-import { bothOf, type Checks, copyOf, end, make, newKey, NOW } from './subject.js';
+import { answered, bothOf, type Checks, copyOf, end, make, newKey, NOW } from './subject.js';
 
 export const quarantineChecks: Checks = {
   'lists the values that were put aside, in that order': async ({ driver }) => {
@@ -148,13 +148,11 @@ async function list(
   driver: Driver,
   page: { after?: number; limit: number } = { limit: 100 },
 ): Promise<QuarantinedValue[]> {
-  assert.ok(driver.quarantined, "A driver with the power 'quarantine' has `quarantined`.");
-  return copyOf(await driver.quarantined(page));
+  return copyOf(await answered(driver.quarantined?.(page), 'quarantined'));
 }
 
 function clear(driver: Driver): Promise<number> {
-  assert.ok(driver.clearQuarantine, "A driver with the power 'quarantine' has `clearQuarantine`.");
-  return driver.clearQuarantine();
+  return answered(driver.clearQuarantine?.(), 'clearQuarantine');
 }
 
 function valuesOf(found: readonly QuarantinedValue[]): string[] {

@@ -7,6 +7,7 @@ import type {
   Driver,
   Ending,
   Registration,
+  Rename,
   StoredSession,
   Sweep,
   SweepStep,
@@ -88,9 +89,43 @@ export async function make(
   return key;
 }
 
+/** Another key for a session; the one before is good for half a minute. */
+export function renameTo(to: SessionKey, more: Partial<Rename> = {}): Rename {
+  return { to, until: NOW + 30, next: 'the next, sealed', ...more };
+}
+
+/** A commit that gives a session another key. */
+export function rename(
+  driver: Driver,
+  key: SessionKey,
+  { to = newKey(), ...more }: Partial<Rename>,
+  difference: Difference = {},
+  now: number = NOW,
+): Promise<CommitResult> {
+  return commit(driver, key, difference, { now, rename: renameTo(to, more) });
+}
+
+/** Gives a session another key, and answers it. */
+export async function renamed(
+  driver: Driver,
+  key: SessionKey,
+  { to = newKey(), ...more }: Partial<Rename> = {},
+  now: number = NOW,
+): Promise<SessionKey> {
+  const answer = await rename(driver, key, { to, ...more }, {}, now);
+  assert.equal(answer, 'committed', 'A session could not get another key.');
+  return to;
+}
+
 /** Ends a session. */
 export function end(driver: Driver, key: SessionKey, more: Partial<Ending> = {}): Promise<boolean> {
   return driver.end({ key, reason: 'destroyed', now: NOW, ...more });
+}
+
+/** What an optional member answers. Fails where the driver does not have the member of a power that it has. */
+export async function answered<T>(answer: Promise<T> | undefined, member: string): Promise<T> {
+  assert.ok(answer, `The driver has no \`${member}\`, though it has the power.`);
+  return answer;
 }
 
 /** The values of a session as plain data, by application and key; undefined when there is no session. */
