@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BUSY_LIMIT, databaseError } from '../../database/errors.js';
 import { codeOfError } from '../../app/errors.js';
 import { SqliteDatabase } from '../../database/sqlite.js';
+import { SessionError } from '../errors.js';
 
 /** The files of the lock. They hold nothing, and are not to be deleted while a process works in the folder. */
 export const LOCK_FILES: readonly string[] = ['lock', 'lock-shm', 'lock-wal'];
@@ -54,13 +55,10 @@ export class FolderLock {
     for (;;) {
       const lock = await this.#open();
       const failure = begin(lock);
-      if (failure === undefined) {
-        if (isStillThere(lock)) return lock;
-        lock.database.handle.exec('ROLLBACK');
-        await this.#drop();
-      } else if (!isBusy(failure) || performance.now() >= end) {
-        throw databaseError(failure, lock.database.file);
-      } else await delay(RETRY_MS * (0.5 + Math.random()));
+      if (failure === undefined) return lock;
+      if (codeOfError(failure) === DELETED) await this.#drop();
+      if (!isPassing(failure) || performance.now() >= end) throw databaseError(failure, lock.database.file);
+      await delay(RETRY_MS * (0.5 + Math.random()));
     }
   }
 
@@ -93,20 +91,20 @@ async function open(file: string): Promise<OpenLock> {
   return { database, files: identities(database.file) };
 }
 
-/** What it failed with. */
-function begin({ database }: OpenLock): unknown {
+/**
+ * What it failed with. Whoever deletes the file of the lock lets others open another one, so that two would hold it: the one
+ * that is there by now counts.
+ */
+function begin({ database, files }: OpenLock): unknown {
   try {
     database.handle.exec('BEGIN IMMEDIATE');
-    return undefined;
   } catch (error) {
     return error;
   }
-}
-
-/** Whoever deletes the file of the lock lets others open another one: the one that is there by now counts. */
-function isStillThere({ database, files }: OpenLock): boolean {
   const now = identities(database.file);
-  return files.every((identity, i) => identity !== undefined && identity === now[i]);
+  if (files.every((identity, i) => identity !== undefined && identity === now[i])) return undefined;
+  database.handle.exec('ROLLBACK');
+  return deleted(database.file);
 }
 
 /** Looks without opening: closing a file that SQLite has open would drop its locks. */
@@ -117,6 +115,16 @@ function identities(file: string): (string | undefined)[] {
   });
 }
 
-function isBusy(error: unknown): boolean {
-  return codeOfError(error)?.startsWith('SQLITE_BUSY') === true;
+function isPassing(error: unknown): boolean {
+  return codeOfError(error) === DELETED || codeOfError(error)?.startsWith('SQLITE_BUSY') === true;
+}
+
+const DELETED = 'LOCK_DELETED';
+
+function deleted(file: string): SessionError {
+  return new SessionError(
+    DELETED,
+    `${file} or its -shm file was deleted while processes use it. Restart them, and delete .json files only.`,
+    { status: 503, headers: [['Retry-After', '1']] },
+  );
 }
