@@ -1,11 +1,11 @@
 import { type Dir, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Alias, Commit, CommitResult, Driver, Ending, Power, StoredSession } from './driver.js';
-import type { Sweep, SweepStep } from './driver.js';
+import type { Alias, Commit, CommitResult, Driver, Ending, Power, Rename } from './driver.js';
+import type { StoredSession, Sweep, SweepStep } from './driver.js';
 import { deadlineOf, moved } from './expiry.js';
 import { FolderLock } from './file/folder-lock.js';
 import { isRecordName, isTemporaryName, SessionFolder } from './file/folder.js';
-import { FolderWrites, type Read, type Written } from './file/folder-writes.js';
+import { FolderWrites, type Read, type Records, type Written } from './file/folder-writes.js';
 import { changed, type FileRecord, type SessionRecord } from './file/record.js';
 import { keyOf, type SessionKey } from './session-id.js';
 
@@ -89,10 +89,9 @@ export class FileDriver implements Driver {
 
   /** A small file that was used lately is in memory: reading it at once costs less than having another thread read it. */
   loadNow(key: SessionKey): StoredSession | undefined {
-    const read: Read = (one) => this.#folder.read(one);
-    const found = read(key);
+    const found = this.#read(key);
     if (found?.newer === undefined) return found;
-    const stored = newest(read, found);
+    const stored = newest(this.#read, found);
     return stored && { ...stored, alias: aliasOf(found) };
   }
 
@@ -106,7 +105,7 @@ export class FileDriver implements Driver {
     return this.#writes.add((read) => {
       const stored = newest(read, read(key));
       if (stored === undefined) return { answer: false };
-      return { answer: true, records: [[stored.key, undefined]] };
+      return { answer: true, records: removals(stored) };
     });
   }
 
@@ -116,11 +115,13 @@ export class FileDriver implements Driver {
     if (walk === undefined) return { removed: 0, lostEvents: 0, next: undefined };
     const past: SessionKey[] = [];
     const isEnd = await this.#look(walk, sweep.limit, (record) => {
-      if (isPast(record, sweep)) past.push(record.key);
+      if (toRemove(quiet(this.#read), record, sweep).length > 0) past.push(record.key);
     });
     const removed = past.length === 0 ? 0 : await this.#removePast(past, sweep);
     return { removed, lostEvents: 0, next: isEnd ? undefined : this.#pause(walk) };
   }
+
+  readonly #read: Read = (key) => this.#folder.read(key);
 
   async #remove(): Promise<void> {
     await this.#lock.hold(() => this.#folder.remove());
@@ -145,13 +146,13 @@ export class FileDriver implements Driver {
 
   /** As they are by now: those that were prolonged meanwhile are kept. */
   #removePast(keys: readonly SessionKey[], sweep: Sweep): Promise<number> {
-    return this.#writes.add((read): Written<number> => {
-      const past = keys.map(read).filter((record) => record !== undefined && isPast(record, sweep));
-      const sessions = past.filter((record) => record?.newer === undefined);
-      return {
-        answer: sessions.length,
-        records: past.flatMap((record) => (record ? [[record.key, undefined]] : [])),
-      };
+    return this.#writes.add((read) => {
+      const gone = new Map<SessionKey, FileRecord>();
+      for (const key of keys)
+        for (const record of toRemove(read, read(key), sweep)) gone.set(record.key, record);
+      const sessions = [...gone.values()].filter((record) => record.newer === undefined);
+      const records = [...gone.values()].flatMap((record) => removals(record));
+      return { answer: sessions.length, records };
     });
   }
 
@@ -198,7 +199,8 @@ function nothing(): Promise<void> {
 function newest(read: Read, record: FileRecord | undefined): SessionRecord | undefined {
   let found = record;
   while (found?.newer !== undefined) found = read(found.newer);
-  return found;
+  if (found === undefined || record === undefined) return undefined;
+  return found === record || found.olderKeys.includes(record.key) ? found : undefined;
 }
 
 function aliasOf({ until, next }: Alias): Alias {
@@ -207,7 +209,7 @@ function aliasOf({ until, next }: Alias): Alias {
 
 function make(read: Read, commit: Commit): Written<CommitResult> {
   const { key, create } = commit;
-  if (create === undefined || read(key) !== undefined) return { answer: 'exists' };
+  if (create === undefined || newest(read, read(key)) !== undefined) return { answer: 'exists' };
   return { answer: 'committed', records: [[key, changed(key, create, commit)]] };
 }
 
@@ -217,20 +219,41 @@ function change(read: Read, commit: Commit): Written<CommitResult> {
   if (stored === undefined || deadlineOf(stored) <= now) return { answer: 'gone' };
   const after = changed(stored.key, moved(stored, move), commit, stored);
   if (stored.key !== key) return { answer: 'superseded', records: [[stored.key, after]] };
-  if (rename === undefined) return { answer: 'committed', records: [[key, after]] };
-  const { to, until, next } = rename;
-  return {
-    answer: 'committed',
-    records: [
-      [to, { ...after, key: to }],
-      [key, { key, newer: to, until, next }],
-    ],
+  const records = rename === undefined ? [[key, after] as const] : renamed(read, after, rename);
+  return { answer: 'committed', records };
+}
+
+/** All older keys lead to the new one at once, so that each can be forgotten in its time. */
+function renamed(read: Read, stored: SessionRecord, { to, until, next }: Rename): Records {
+  const { key, olderKeys } = stored;
+  const older = olderKeys.flatMap((one) => read(one) ?? []).filter((one) => one.newer !== undefined);
+  const aliases = [...older, { key, until, next }].map((alias) => ({ ...alias, newer: to }));
+  const session = { ...stored, key: to, olderKeys: aliases.map((alias) => alias.key) };
+  return [session, ...aliases].map((record) => [record.key, record] as const);
+}
+
+/** A session goes with the older keys that lead to it. */
+function removals(record: FileRecord): Records {
+  const older = record.newer === undefined ? record.olderKeys : [];
+  return [record.key, ...older].map((key) => [key, undefined] as const);
+}
+
+/** A sweep goes on where a file cannot be read; whoever asks for its session hears what is wrong. */
+function quiet(read: Read): Read {
+  return (key) => {
+    try {
+      return read(key);
+    } catch {
+      return undefined;
+    }
   };
 }
 
-/** Whether a sweep removes it: a session past its deadline, or an alias that is no longer needed. */
-function isPast(record: FileRecord, { from, to, aliasesBefore = 0 }: Sweep): boolean {
-  if (record.newer !== undefined) return record.until < aliasesBefore;
-  const deadline = deadlineOf(record);
-  return deadline >= from && deadline <= to;
+/** What a sweep removes of what it finds: an alias that is no longer needed, a session past its deadline. */
+function toRemove(read: Read, record: FileRecord | undefined, sweep: Sweep): FileRecord[] {
+  const { from, to, aliasesBefore = 0 } = sweep;
+  const stored = newest(read, record);
+  const deadline = stored === undefined ? Infinity : deadlineOf(stored);
+  const past = stored !== undefined && deadline >= from && deadline <= to ? [stored] : [];
+  return record?.newer !== undefined && record.until < aliasesBefore ? [record, ...past] : past;
 }

@@ -218,6 +218,7 @@ describe('an older key of a session in files', () => {
 
     expect(await driver.end({ key: keyOf('a'), reason: 'destroyed', now: 0 })).toBe(true);
     expect(['a', 'b', 'c'].map((id) => driver.loadNow(keyOf(id)))).toEqual([undefined, undefined, undefined]);
+    expect(readdirSync(inFolder('')).filter((name) => !name.startsWith('lock'))).toEqual([]);
   });
 
   it('has one winner of two that rename it at once', async () => {
@@ -244,7 +245,7 @@ describe('an older key of a session in files', () => {
 });
 
 describe('a file that is not as it was written', () => {
-  const good = { tsgi: 1, ...MOMENTS, idle: null, handlers: [], values: {} };
+  const good = { tsgi: 1, olderKeys: [], ...MOMENTS, idle: null, handlers: [], values: {} };
   const key = keyOf('a');
 
   it.each<[string, string, string]>([
@@ -257,7 +258,7 @@ describe('a file that is not as it was written', () => {
     ['without its key', JSON.stringify(good), 'FILE_DAMAGED'],
     ['another session’s', JSON.stringify({ ...good, key: keyOf('b') }), 'FILE_DAMAGED'],
     ['with a key that is a number', JSON.stringify({ ...good, key: 5 }), 'FILE_DAMAGED'],
-    ...['createdAt', 'accessed', 'lifetime', 'expireTime', 'idle', 'handlers', 'values'].map(
+    ...['createdAt', 'accessed', 'lifetime', 'expireTime', 'idle', 'olderKeys', 'handlers', 'values'].map(
       (part): [string, string, string] => [
         `without its ${part}`,
         JSON.stringify({ ...good, key, [part]: undefined }),
@@ -298,6 +299,17 @@ describe('a file that is not as it was written', () => {
     expect(other).toMatchObject({ status: 'fulfilled', value: 'committed' });
     expect(readFileSync(driver.path('a'), 'utf8')).toBe(text);
     expect(await sweepAt(100)).toMatchObject({ removed: 1, next: undefined });
+  });
+
+  it('keeps no sweep from going on, also by an older key', async () => {
+    await make('b');
+    await commit(driver, 'b', {}, { rename: { to: keyOf('a'), until: 10, next: '' } });
+    await make('c');
+    writeFileSync(driver.path('a'), 'damaged');
+
+    expect(await sweepAt(100, 100, 5)).toMatchObject({ removed: 1, next: undefined });
+
+    await expect(driver.load(keyOf('b'))).rejects.toMatchObject({ code: 'FILE_DAMAGED' });
   });
 
   it('never shows another session, whichever byte is turned over', async () => {

@@ -5,10 +5,12 @@ import type { FileRecord } from './record.js';
 
 export type Read = (key: SessionKey) => FileRecord | undefined;
 
-/** What a write answers, and the records that it keeps, or removes where they are undefined. */
+/** The records that a write keeps, or removes where they are undefined. */
+export type Records = readonly (readonly [SessionKey, FileRecord | undefined])[];
+
 export interface Written<T> {
   readonly answer: T;
-  readonly records?: readonly (readonly [SessionKey, FileRecord | undefined])[];
+  readonly records?: Records;
 }
 
 interface Write {

@@ -39,7 +39,7 @@ export class SessionFolder {
     try {
       return this.#recordOf(await readFile(file, 'utf8'), file);
     } catch {
-      return undefined; // whoever asks for that session hears what is wrong; a sweep goes on
+      return undefined;
     }
   }
 

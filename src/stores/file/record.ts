@@ -9,6 +9,8 @@ export type FileRecord = SessionRecord | AliasRecord;
 
 export interface SessionRecord extends StoredSession {
   readonly newer?: undefined;
+  /** Those whose files lead here: no other older key does. */
+  readonly olderKeys: readonly SessionKey[];
 }
 
 export interface AliasRecord extends Alias {
@@ -27,10 +29,11 @@ export function textOf(record: FileRecord): string {
     const { newer, until, next } = record;
     return JSON.stringify({ tsgi: VERSION, key, newer, until, next });
   }
-  const { createdAt, accessed, lifetime, expireTime, idle, handlers } = record;
+  const { olderKeys, createdAt, accessed, lifetime, expireTime, idle, handlers } = record;
   const values = [...record.values].map(([app, keys]) => [app, Object.fromEntries(keys)] as const);
   const moments = { createdAt, accessed, lifetime, expireTime, idle };
-  return JSON.stringify({ tsgi: VERSION, key, ...moments, handlers, values: Object.fromEntries(values) });
+  const rest = { handlers, values: Object.fromEntries(values) };
+  return JSON.stringify({ tsgi: VERSION, key, olderKeys, ...moments, ...rest });
 }
 
 /**
@@ -59,7 +62,8 @@ export function changed(
   const { createdAt, accessed, lifetime, expireTime, idle } = moments;
   const handlers = registered(before?.handlers ?? [], register);
   const values = valuesAfter(empty ? NO_VALUES : (before?.values ?? NO_VALUES), changes);
-  return { key, createdAt, accessed, lifetime, expireTime, idle, handlers, values };
+  const { olderKeys = [] } = before ?? {};
+  return { key, olderKeys, createdAt, accessed, lifetime, expireTime, idle, handlers, values };
 }
 
 type Values = StoredSession['values'];
@@ -106,12 +110,13 @@ function sessionIn(found: Json, key: SessionKey): SessionRecord | undefined {
   const lifetime = moment(found['lifetime']);
   const expireTime = moment(found['expireTime']);
   const idle = moment(found['idle']);
-  const { handlers } = found;
+  const { olderKeys, handlers } = found;
   const values = valuesIn(found['values']);
   if (createdAt === undefined || accessed === undefined || lifetime === undefined) return undefined;
   if (expireTime === undefined || idle === undefined || values === undefined) return undefined;
   if (!Array.isArray(handlers) || !handlers.every(isRegistration)) return undefined;
-  return { key, createdAt, accessed, lifetime, expireTime, idle, handlers, values };
+  if (!Array.isArray(olderKeys) || !olderKeys.every(isKey)) return undefined;
+  return { key, olderKeys, createdAt, accessed, lifetime, expireTime, idle, handlers, values };
 }
 
 function moment(value: unknown): number | undefined {
@@ -127,6 +132,10 @@ function valuesIn(found: unknown): Values | undefined {
     values.set(app, new Map(Object.entries(keys as Readonly<Record<string, Encoded>>)));
   }
   return values;
+}
+
+function isKey(found: unknown): found is SessionKey {
+  return typeof found === 'string';
 }
 
 function isRegistration(found: unknown): found is Registration {
