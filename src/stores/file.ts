@@ -1,12 +1,13 @@
 import { type Dir, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Alias, Commit, CommitResult, Driver, Ending, Power, Rename } from './driver.js';
+import type { Alias, Commit, CommitResult, Driver, Ending, Lock, Power, Rename } from './driver.js';
 import type { StoredSession, Sweep, SweepStep } from './driver.js';
 import { deadlineOf, moved } from './expiry.js';
 import { FolderLock } from './file/folder-lock.js';
 import { isRecordName, isTemporaryName, SessionFolder } from './file/folder.js';
 import { FolderWrites, type Read, type Records, type Written } from './file/folder-writes.js';
 import { changed, type FileRecord, type SessionRecord } from './file/record.js';
+import { sessionLocks } from './file/session-locks.js';
 import { keyOf, type SessionKey } from './session-id.js';
 
 /**
@@ -22,7 +23,7 @@ import { keyOf, type SessionKey } from './session-id.js';
  * ```
  */
 export class FileDriver implements Driver {
-  readonly powers: ReadonlySet<Power> = new Set<Power>(['persistent', 'shared', 'aliases']);
+  readonly powers: ReadonlySet<Power> = new Set<Power>(['persistent', 'shared', 'aliases', 'locks']);
   readonly #folder: SessionFolder;
   readonly #lock: FolderLock;
   readonly #writes: FolderWrites;
@@ -121,6 +122,19 @@ export class FileDriver implements Driver {
     return { removed, lostEvents: 0, next: isEnd ? undefined : this.#pause(walk) };
   }
 
+  lock({ key, ...lock }: Lock): Promise<boolean> {
+    return this.#lock.hold((database) => {
+      const stored = newest(this.#read, this.#read(key));
+      const locks = sessionLocks(database);
+      locks.forget(lock.now - DAY);
+      return locks.take(stored?.olderKeys[0] ?? stored?.key ?? key, { key, ...lock });
+    });
+  }
+
+  unlock(owner: string): Promise<boolean> {
+    return this.#lock.hold((database) => sessionLocks(database).release(owner));
+  }
+
   readonly #read: Read = (key) => this.#folder.read(key);
 
   async #remove(): Promise<void> {
@@ -182,6 +196,9 @@ const drivers = new Map<string, FileDriver>();
 
 const MOST_WALKS = 8;
 
+/** In seconds: how long the lock of a session is remembered after its time. */
+const DAY = 86_400;
+
 /** What is not there yet is where its folder is. */
 function canonical(path: string): string {
   try {
@@ -228,7 +245,8 @@ function renamed(read: Read, stored: SessionRecord, { to, until, next }: Rename)
   const { key, olderKeys } = stored;
   const older = olderKeys.flatMap((one) => read(one) ?? []).filter((one) => one.newer !== undefined);
   const aliases = [...older, { key, until, next }].map((alias) => ({ ...alias, newer: to }));
-  const session = { ...stored, key: to, olderKeys: aliases.map((alias) => alias.key) };
+  const first = olderKeys[0] ?? key; // stays, also when it is forgotten, since the lock is known by it
+  const session = { ...stored, key: to, olderKeys: [...new Set([first, ...aliases.map((one) => one.key)])] };
   return [session, ...aliases].map((record) => [record.key, record] as const);
 }
 

@@ -20,7 +20,7 @@ import { type DriverStorage, driverSuite } from '../../src/testing/driver-suite.
 import { naughtyStrings } from '../support/naughty-strings.js';
 import { start, temporaryFolder } from '../support/processes.js';
 
-const POWERS: readonly Power[] = ['persistent', 'shared', 'aliases'];
+const POWERS: readonly Power[] = ['persistent', 'shared', 'aliases', 'locks'];
 const MOMENTS = { createdAt: 0, accessed: 0, lifetime: 60, expireTime: 60, idle: Infinity };
 const DAY = 86_400;
 
@@ -241,6 +241,35 @@ describe('an older key of a session in files', () => {
     expect(await sweepAt(30, 100, 10.5)).toMatchObject({ removed: 0 });
     expect(driver.loadNow(keyOf('a'))).toBeUndefined();
     expect(valueOf('b')).toBe('"tea"');
+  });
+});
+
+describe('the lock of one session', () => {
+  const lockOf = (id: string, owner: string) => driver.lock({ key: keyOf(id), owner, now: 0, until: 60 });
+  const rename = (id: string, to: string) =>
+    commit(driver, id, {}, { rename: { to: keyOf(to), until: 10, next: '' } });
+
+  it('stays when the session gets other keys, and the older ones are forgotten', async () => {
+    await make('a');
+    expect(await lockOf('a', 'anna')).toBe(true);
+
+    await rename('a', 'b');
+    await sweepAt(30, 100, 20);
+    await rename('b', 'c');
+
+    expect([await lockOf('b', 'berta'), await lockOf('c', 'berta')]).toEqual([false, false]);
+    expect(await driver.unlock('anna')).toBe(true);
+    expect(await lockOf('c', 'berta')).toBe(true);
+  });
+
+  it('is lost with the file that keeps it, and can be taken again', async () => {
+    await make('a');
+    expect(await lockOf('a', 'anna')).toBe(true);
+
+    for (const name of ['lock', 'lock-shm', 'lock-wal']) rmSync(inFolder(name), { force: true });
+
+    expect(await lockOf('a', 'berta')).toBe(true);
+    expect(await driver.unlock('anna')).toBe(false);
   });
 });
 

@@ -5,13 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BUSY_LIMIT, databaseError } from '../../database/errors.js';
 import { codeOfError } from '../../app/errors.js';
 import { SqliteDatabase } from '../../database/sqlite.js';
+import { undoOpenTransaction } from '../../database/write-queue.js';
 import { SessionError } from '../errors.js';
 
-/** The files of the lock. They hold nothing, and are not to be deleted while a process works in the folder. */
+/** The files of the lock. They hold no session, and are not to be deleted while a process works in the folder. */
 export const LOCK_FILES: readonly string[] = ['lock', 'lock-shm', 'lock-wal'];
 
 /**
- * The lock of a folder for all processes and threads: a write transaction on an SQLite file in it that writes nothing. The
+ * The lock of a folder for all processes and threads: a write transaction on an SQLite file in it. The
  * system gives it back when its process ends, however that ends, so no lock is ever left over. See decisions/011.
  */
 export class FolderLock {
@@ -29,7 +30,7 @@ export class FolderLock {
    * 4 s at most.
    * @throws DatabaseError `DATABASE_BUSY` (503) after that, and those of `SqliteDatabase.open`.
    */
-  hold<T>(work: () => Promise<T>): Promise<T> {
+  hold<T>(work: (database: SqliteDatabase) => Promise<T> | T): Promise<T> {
     const held = this.#last.then(() => this.#hold(work));
     this.#last = held.catch(() => undefined);
     return held;
@@ -41,12 +42,16 @@ export class FolderLock {
     await this.#drop();
   }
 
-  async #hold<T>(work: () => Promise<T>): Promise<T> {
+  async #hold<T>(work: (database: SqliteDatabase) => Promise<T> | T): Promise<T> {
     const { database } = await this.#take();
     try {
-      return await work();
-    } finally {
+      const result = await work(database);
       database.handle.exec('COMMIT');
+      return result;
+    } catch (error) {
+      throw databaseError(error, database.file);
+    } finally {
+      undoOpenTransaction(database.handle);
     }
   }
 
