@@ -152,6 +152,38 @@ describe('openSession on node:http', () => {
     expect(headers.get('x-own')).toBe('1, 2');
   });
 
+  it('sets no header that it does not change', async () => {
+    const opened = await openSession(request(), inMemory());
+    opened.store.set('cart', 'tea');
+    const names: string[] = [];
+
+    await opened.save({
+      headersSent: false,
+      getHeaders: () => ({ 'content-length': 5, vary: 'Cookie', 'x-own': ['1', '2'] }),
+      setHeader: (name) => names.push(name),
+      removeHeader: (name) => names.push(name),
+    });
+
+    expect(names.toSorted()).toEqual(['Cache-Control', 'Set-Cookie']);
+  });
+
+  it('takes back a cookie that was put there by hand and is not to leave', async () => {
+    const options = inMemory();
+    const url = await serve(async (incoming, response) => {
+      const opened = await openSession(incoming, options);
+      opened.store.set('cart', 'tea');
+      response.setHeader(
+        'Set-Cookie',
+        opened.manager.responseHeaders.map(([, value]) => value),
+      );
+      opened.manager.rollback();
+      await opened.save(response);
+      response.end();
+    });
+
+    expect((await get(url)).headers.getSetCookie()).toEqual([]);
+  });
+
   it('refuses a response whose headers were sent, and saves nothing then', async () => {
     const options = inMemory();
     const url = await serve(async (incoming, response) => {
@@ -210,7 +242,13 @@ describe('openSession on node:http', () => {
       constructor(...args: ConstructorParameters<typeof Manager>) {
         super(...args);
         const { environ } = this.visit;
-        seen.push([environ.REQUEST_METHOD, environ.PATH_INFO, environ.QUERY_STRING, environ['HTTP_X_OWN']]);
+        seen.push([
+          environ.REQUEST_METHOD,
+          environ.PATH_INFO,
+          environ.QUERY_STRING,
+          environ['HTTP_X_OWN'],
+          environ['HTTP_PROXY'],
+        ]);
       }
     }
     const options = inMemory({ Manager: Looking });
@@ -221,9 +259,9 @@ describe('openSession on node:http', () => {
     await openSession({ httpVersion: '1.1', url: '/%ff', method: 'POST', headers: {}, socket: {} }, options);
 
     expect(seen).toEqual([
-      ['GET', '/a b', 'c=d', 'yes'],
-      ['GET', '/a b', 'c=d', 'yes'],
-      ['POST', '/%ff', '', undefined],
+      ['GET', '/a b', 'c=d', 'yes', undefined],
+      ['GET', '/a b', 'c=d', 'yes', undefined],
+      ['POST', '/%ff', '', undefined, undefined],
     ]);
   });
 });
@@ -354,7 +392,6 @@ describe('openSession on a fetch request', () => {
       const next = await openSession(request(sentBy(first)), options);
       expect(next.store.get('cart')).toBe('tea');
       await next.save();
-      await next.close();
     }
   });
 

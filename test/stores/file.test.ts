@@ -94,6 +94,9 @@ describe('FileDriver', () => {
     expect(open('other')).not.toBe(driver);
 
     await again.close();
+    expect(open()).toBe(driver);
+    await driver.close();
+    opened.pop();
     await make('a');
     expect(valueOf('a')).toBe('"tea"');
 
@@ -219,6 +222,16 @@ describe('an older key of a session in files', () => {
     expect(await driver.end({ key: keyOf('a'), reason: 'destroyed', now: 0 })).toBe(true);
     expect(['a', 'b', 'c'].map((id) => driver.loadNow(keyOf(id)))).toEqual([undefined, undefined, undefined]);
     expect(readdirSync(inFolder('')).filter((name) => !name.startsWith('lock'))).toEqual([]);
+  });
+
+  it('leads only to a session that had it', async () => {
+    await make('a');
+    await commit(driver, 'a', {}, rename('b'));
+    rmSync(driver.path('b'));
+    await make('b', '"of somebody else"');
+
+    expect(driver.loadNow(keyOf('a'))).toBeUndefined();
+    expect(await commit(driver, 'a', { cart: set('"milk"') })).toBe('gone');
   });
 
   it('has one winner of two that rename it at once', async () => {
