@@ -312,6 +312,7 @@ describe('a file that is not as it was written', () => {
       JSON.stringify({ ...good, key, values: { a: { b: 1 } } }),
       'FILE_DAMAGED',
     ],
+    ['with an older key that is none', JSON.stringify({ ...good, key, olderKeys: [5] }), 'FILE_DAMAGED'],
     ['with values that are a list', JSON.stringify({ ...good, key, values: { a: [] } }), 'FILE_DAMAGED'],
     [
       'with a handler without a name',
