@@ -52,6 +52,11 @@ export { error } from './middleware/error.js';
 export type { Format } from './middleware/error/accept.js';
 export type { ErrorInfo, ErrorOptions, ReportHook } from './middleware/error/options.js';
 export { type Field, Form, type FormLimits, type TextField, Upload } from './middleware/cgi/form.js';
+export {
+  openSession,
+  type OpenedSession,
+  type OpenSessionOptions,
+} from './middleware/open-session.js';
 export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';
 export { urlmap } from './middleware/urlmap.js';
 export type { CarrierOptions } from './stores/carrier.js';

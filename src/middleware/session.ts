@@ -209,7 +209,8 @@ async function fail(visit: Visit, error: unknown): Promise<never> {
   throw error;
 }
 
-function dress(visit: Visit, reply: Reply, warn: (environ: Environ) => void): Reply {
+/** The reply with the cookie that is to leave, and with what caches have to know. For `openSession` too, as what follows. */
+export function dress(visit: Visit, reply: Reply, warn: (environ: Environ) => void): Reply {
   if ((reply as Partial<Reply> | undefined)?.headers === undefined) return reply; // the error layer says what is wrong
   const { carrier } = visit.settings;
   const withCookie = visit.cookies.applyTo(reply);
@@ -220,7 +221,7 @@ function dress(visit: Visit, reply: Reply, warn: (environ: Environ) => void): Re
 }
 
 /** Says once for each layer that cookies travel where others can read them. */
-function plainHttpWarning(): (environ: Environ) => void {
+export function plainHttpWarning(): (environ: Environ) => void {
   let said = false;
   return (environ) => {
     if (said || isLoopback(environ.REMOTE_ADDR)) return;
@@ -237,7 +238,8 @@ function isLoopback(address: string | undefined): boolean {
   return address === undefined || /^(?:127\.|::1$|::ffff:127\.)/.test(address);
 }
 
-function settingsFor(options: SessionOptions, resources: Resources): VisitSettings {
+/** What the visits of one layer share; `options` were checked. */
+export function settingsFor(options: SessionOptions, resources: Resources): VisitSettings {
   const { idle = Infinity, expire = idle === Infinity ? DAY : Infinity } = options;
   const { codec = jsonCodec, clock = systemClock, invalidateCorrupt = 'throw' } = options;
   const name = resources['web.environment.name'] as string;
@@ -257,7 +259,11 @@ function settingsFor(options: SessionOptions, resources: Resources): VisitSettin
   };
 }
 
-async function checkTables(driver: Driver, { setupEnvironment = false }: SessionOptions): Promise<void> {
+/** Creates the environment when that was asked for. @throws SessionError `NO_TABLES` */
+export async function checkTables(
+  driver: Driver,
+  { setupEnvironment = false }: SessionOptions,
+): Promise<void> {
   if (setupEnvironment) await driver.createEnvironment();
   else if (!(await driver.completeEnvironment())) throw noTables();
 }
@@ -275,7 +281,7 @@ function startSweeper(
 }
 
 /** Writes what fails outside any request to the log. */
-function reporter(resources: Resources, what: string): (error: unknown) => void {
+export function reporter(resources: Resources, what: string): (error: unknown) => void {
   const errors = resources['tsgi.errors'] as ErrorStream;
   return (error) => {
     logFailure(errors, `session(): ${what}`, error);
@@ -299,7 +305,8 @@ function connectionOf(environ: Environ): Connection | undefined {
   return (environ as { 'web.database.connection'?: Connection })['web.database.connection'];
 }
 
-function checkOptions(options: SessionOptions): void {
+/** @throws SessionError for each of the options that cannot be. */
+export function checkOptions(options: SessionOptions): void {
   const { app, expire = DAY, idle = DAY, sweep = MINUTE, invalidateCorrupt = 'throw', limits, log } = options;
   checkApp(app);
   checkLength('expire', expire);

@@ -74,7 +74,7 @@ export interface Commit {
   readonly empty?: boolean;
   /** By application. Applications and keys that are not named keep what they have. */
   readonly changes: ReadonlyMap<string, AppChanges>;
-  /** Handlers to add. One of the same application and name takes the place of the older. */
+  /** Handlers to add. Of those with one application and name the last counts. */
   readonly register?: readonly Registration[];
   /** Gives the session another key; the one before becomes an alias. Power `aliases`. */
   readonly rename?: Rename;
@@ -89,7 +89,7 @@ export interface Rename extends Alias {
  * - `committed`: applied.
  * - `superseded`: applied, but `key` is an older key of the session; `rename` was not done.
  * - `gone`: there is no such session (ended, swept, past its deadline, or never made); nothing was changed.
- * - `exists`: `create` met a stored session, even one past its deadline; nothing was changed.
+ * - `exists`: `create` met a stored session, even one past its deadline or by an older key; nothing was changed.
  */
 export type CommitResult = 'committed' | 'superseded' | 'gone' | 'exists';
 
@@ -112,9 +112,11 @@ export interface CorruptValue {
 
 /** A part of the sessions that are past their deadline. */
 export interface Sweep {
-  /** Sessions whose deadline is in [from, to], both included, in seconds. They end at `to`, by the reason `endingOf` names. */
+  /** Sessions whose deadline is in [from, to], both included, in seconds. */
   readonly from: number;
   readonly to: number;
+  /** The manager's moment, in seconds, at which they end, by the reason that `endingOf` names. */
+  readonly now: number;
   /** Where the step before stopped. */
   readonly after?: string | undefined;
   /** At most how many stored sessions one step looks at. */
@@ -155,7 +157,7 @@ export interface Claim {
   readonly handlers: readonly string[];
   /** The manager's moment, in seconds: events that are due then. */
   readonly now: number;
-  /** Nobody else gets the claimed events before this moment. */
+  /** Nobody else gets the claimed events before this moment; at it they are due again. */
   readonly until: number;
   readonly limit: number;
 }

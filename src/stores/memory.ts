@@ -95,15 +95,16 @@ export class MemoryDriver implements Driver {
     return Promise.resolve(ended);
   }
 
-  sweep({ from, to, after, limit, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<SweepStep> {
+  sweep({ from, to, now, after, limit, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<SweepStep> {
     let removed = 0;
     let looked = 0;
     const lostEvents = this.#outbox.forget(eventsBefore);
     for (const [key, { until }] of this.#olderKeys) if (until < aliasesBefore) this.#olderKeys.delete(key);
+    for (const [key, lock] of this.#locks) if (lock.until < now) this.#locks.delete(key);
     const walk = this.#goOn(after);
     for (const [key, stored] of walk) {
       const deadline = deadlineOf(stored);
-      if (deadline >= from && deadline <= to && this.#end(key, endingOf(stored), to)) removed += 1;
+      if (deadline >= from && deadline <= to && this.#end(key, endingOf(stored), now)) removed += 1;
       looked += 1;
       if (looked < limit) continue;
       this.#walks.set(key, walk);

@@ -1,5 +1,6 @@
 import type { Codec } from './codec.js';
 import type { Alias, Commit, Encoded, Registration, Rename, StoredSession } from './driver.js';
+import { registered } from './events.js';
 import { type Moments, type Move, moved } from './expiry.js';
 import { type CheckedLimits, Room } from './limits.js';
 import { keyOf, newSessionId, type SessionKey } from './session-id.js';
@@ -239,7 +240,7 @@ export class Session {
       alias,
       isStored: true,
       moments: this.moments,
-      handlers: [...handlers, ...register],
+      handlers: registered(handlers, register),
       values: empty === true ? undefined : values,
     };
   }

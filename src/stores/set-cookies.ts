@@ -90,7 +90,7 @@ export function varyByCookie(reply: Reply): Reply {
 }
 
 /** A reply with a visitor's cookie is for no shared cache (RFC 9111 5.2.2.7). What is stricter already stays. */
-function keptPrivate(reply: Reply): Reply {
+export function keptPrivate(reply: Reply): Reply {
   const directives = wordsOf(reply, 'Cache-Control');
   if (directives.some((directive) => /^(?:private|no-store)$/i.test(directive))) return reply;
   const kept = directives.filter((directive) => !/^(?:public$|s-maxage=)/i.test(directive));

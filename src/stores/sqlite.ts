@@ -83,7 +83,7 @@ export class SqliteDriver implements Driver {
 
   /** Walks along the sessions: an index on the deadline would cost every commit more than it gives the sweep. */
   async sweep(sweep: Sweep): Promise<SweepStep> {
-    const { from, to, after = '0', limit } = sweep;
+    const { from, to, now, after = '0', limit } = sweep;
     const { sessions } = this.#database.run(() => this.#tables);
     const isPast = (row: Row) => deadlineOf(row) >= from && deadlineOf(row) <= to;
     const seen = this.#database.run(() => sessions.walk(Number(after), limit));
@@ -91,7 +91,7 @@ export class SqliteDriver implements Driver {
     const end = () => {
       // as they are by now: they may have been prolonged, renamed, or given a handler
       const ending = past.flatMap(({ number }) => sessions.at(number) ?? []).filter(isPast);
-      for (const row of ending) this.#end(row, endingOf(row), to);
+      for (const row of ending) this.#end(row, endingOf(row), now);
       return ending.length;
     };
     const removed = past.length === 0 ? 0 : await this.#database.write(end);
@@ -168,14 +168,14 @@ export class SqliteDriver implements Driver {
   }
 
   /** What only serves those who come late. Looks before it writes: most looks find nothing, and cost no lock. */
-  async #forget({ to, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<number> {
+  async #forget({ now, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<number> {
     const { sessions, outbox, locks } = this.#tables;
     const isThere = () =>
-      sessions.hasAliases(aliasesBefore) || locks.hasOver(to) || outbox.hasOlder(eventsBefore);
+      sessions.hasAliases(aliasesBefore) || locks.hasOver(now) || outbox.hasOlder(eventsBefore);
     if (!this.#database.run(isThere)) return 0;
     return this.#database.write(() => {
       sessions.forgetAliases(aliasesBefore);
-      locks.forget(to);
+      locks.forget(now);
       return outbox.giveUp(eventsBefore);
     });
   }

@@ -30,7 +30,7 @@ export async function sweepAll(
   const forget = { aliasesBefore: now - ALIASES_KEPT, eventsBefore: now - EVENTS_KEPT };
   let after: string | undefined;
   do {
-    const step = await driver.sweep({ from, to, after, limit: STEP, ...forget });
+    const step = await driver.sweep({ from, to, now, after, limit: STEP, ...forget });
     sum.removed += step.removed;
     sum.lostEvents += step.lostEvents;
     after = step.next;

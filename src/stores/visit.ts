@@ -293,7 +293,7 @@ export class Visit implements Participant {
    */
   finish(keep: boolean): Promise<void> | undefined {
     if (!keep) this.#drop();
-    this.#noteUse();
+    this.noteUse();
     this.#closed = true;
     let ending = this.#isWaiting ? this.#commits.save() : undefined;
     if (this.#carried?.aged === true && this.#carried.by === 'cookie')
@@ -364,8 +364,11 @@ export class Visit implements Participant {
     return this.#madeCommits?.waiting ?? this.#session?.changed === true;
   }
 
-  /** A use that another was recorded shortly before needs no write: the deadline leaves room for it. */
-  #noteUse(): void {
+  /**
+   * Records that the session is used, for the next commit. A use shortly after one that was recorded needs no write: the
+   * deadline leaves room for it.
+   */
+  noteUse(): void {
     const session = this.#session;
     if (session?.stored !== true || session.moments.idle === Infinity) return;
     if (isTouchDue(session.moments, this.#usedAt)) session.move({ accessed: this.#usedAt });

@@ -1,8 +1,10 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { readdirSync } from 'node:fs';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import {
   type Application,
   database,
   type DatabaseLayer,
+  type Driver,
   type Environ,
   environment,
   type EnvironmentLayer,
@@ -13,6 +15,7 @@ import {
   text,
 } from 'tsgi';
 import { type Client, client } from 'tsgi/testing';
+import { MemoryDriver } from '../../src/stores/memory.js';
 import { temporaryFolder } from '../support/processes.js';
 
 type Inside = Environ & DatabaseLayer & EnvironmentLayer;
@@ -23,6 +26,10 @@ let files = 0;
 
 afterEach(async () => {
   for (const opened of clients.splice(0)) await opened.close();
+});
+
+afterAll(() => {
+  folder.remove();
 });
 
 function newFile(): string {
@@ -45,7 +52,8 @@ const tablesOf = (environ: Inside) =>
   environ['web.database.cursor']
     .execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
     .fetchAll()
-    .map((row) => row['name']);
+    .map((row) => String(row['name']))
+    .filter((name) => !name.startsWith('sqlite_'));
 
 describe('environment', () => {
   it('sets its name, its type and its driver', async () => {
@@ -148,8 +156,88 @@ describe('environment', () => {
     const options = { name: 'shop', storage: 'redis' } as unknown as EnvironmentOptions;
 
     expect(() => environment(() => text(''), options)).toThrow(
-      'environment() got the storage "redis". There are: memory, database.',
+      'environment() got the storage "redis". There are: database, memory, file, or a driver of your own.',
     );
+  });
+
+  it('keeps sessions in files when told, without a database, and they are there after a restart', async () => {
+    const directory = newFile();
+    const before = open(counterIn({ name: 'shop', storage: 'file', directory }));
+    await before.get('/');
+    await before.close();
+
+    const after = open(counterIn({ name: 'shop', storage: 'file', directory }));
+    after.cookies.set('shop', before.cookies.get('shop') ?? '');
+
+    expect((await after.get('/')).text()).toBe('file 2');
+    expect(readdirSync(directory)).toEqual(['shop']);
+  });
+
+  it('keeps two environments of one directory apart', async () => {
+    const directory = newFile();
+    const one = open(counterIn({ name: 'one', storage: 'file', directory }));
+    const two = open(counterIn({ name: 'two', storage: 'file', directory }));
+    await one.get('/');
+    two.cookies.set('two', one.cookies.get('one') ?? '');
+
+    expect((await one.get('/')).text()).toBe('file 2');
+    expect((await two.get('/')).text()).toBe('file 1');
+  });
+
+  it('keeps sessions in a driver of your own, and leaves it open', async () => {
+    const driver = new ClosableDriver();
+    const before = open(counterIn({ name: 'shop', storage: driver }));
+    await before.get('/');
+    await before.close();
+
+    const after = open(counterIn({ name: 'shop', storage: driver }));
+    after.cookies.set('shop', before.cookies.get('shop') ?? '');
+
+    expect((await after.get('/')).text()).toBe('own 2');
+    expect(driver.closed).toBe(0);
+  });
+
+  it.each([
+    ['null', null, 'is no object'],
+    ['a number', 7, 'is no object'],
+    ['an object without powers', {}, 'has no Set powers'],
+    ['a list as powers', lacking({ powers: ['shared'] }), 'has no Set powers'],
+    ['no load()', lacking({ load: undefined }), 'has no method load()'],
+    ['no sweep()', lacking({ sweep: 'often' }), 'has no method sweep()'],
+    ['events without settle()', lacking({ settle: undefined }), 'has no method settle()'],
+    ['locks without unlock()', lacking({ unlock: undefined }), 'has no method unlock()'],
+    ['a quarantine without a list', lacking({ quarantined: undefined }), 'has no method quarantined()'],
+  ])('refuses what is no driver: %s', (_, storage, what) => {
+    const options = { name: 'shop', storage } as unknown as EnvironmentOptions;
+
+    expect(() => environment(() => text(''), options)).toThrow(
+      expect.objectContaining({
+        code: 'BAD_DRIVER',
+        message: `environment() got a storage of your own that ${what}. Give an object that implements Driver.`,
+      }),
+    );
+  });
+
+  it('takes a driver that has only what every driver has', () => {
+    const powerless = lacking({
+      powers: new Set(),
+      claim: undefined,
+      lock: undefined,
+      quarantined: undefined,
+    });
+    const options = { name: 'shop', storage: powerless } as unknown as EnvironmentOptions;
+
+    expect(() => environment(() => text(''), options)).not.toThrow();
+  });
+
+  it.each<[string, Partial<EnvironmentOptions>]>([
+    ['for another storage', { storage: 'memory', directory: 'sessions' }],
+    ['for the default one', { directory: 'sessions' }],
+    ['that is empty', { storage: 'file', directory: '' }],
+  ])('refuses a directory %s', (_, options) => {
+    const make = () => environment(() => text(''), { name: 'shop', ...options });
+
+    expect(make).toThrow(expect.objectContaining({ code: 'BAD_DIRECTORY' }));
   });
 
   it('inside another hides its keys until it is left', async () => {
@@ -173,3 +261,28 @@ describe('environment', () => {
     expect(names).toEqual(['outer']);
   });
 });
+
+/** Counts visits, and says what the environment's type is. */
+function counterIn(options: EnvironmentOptions & { storage: 'file' | Driver }): Application {
+  return environment(
+    session(
+      (environ) =>
+        text(`${environ['web.environment.type']} ${String(environ['web.session.store'].increment('n'))}`),
+      { app: 'test', setupEnvironment: true, sweep: false },
+    ),
+    options,
+  );
+}
+
+class ClosableDriver extends MemoryDriver {
+  closed = 0;
+
+  close(): void {
+    this.closed += 1;
+  }
+}
+
+/** A driver but for these members. */
+function lacking(members: Readonly<Record<string, unknown>>): unknown {
+  return Object.assign(new MemoryDriver(), members);
+}

@@ -19,10 +19,10 @@ describe('MemoryDriver', () => {
     const past = { createdAt: 0, accessed: 0, lifetime: 10, expireTime: 10, idle: Infinity };
     for (const key of keys) await driver.commit({ key, now: 0, create: past, changes: new Map() });
 
-    const first = await driver.sweep({ from: 0, to: 5, limit: 3 });
-    const second = await driver.sweep({ from: 0, to: 20, limit: 3 });
-    const rest = await driver.sweep({ from: 0, to: 20, after: second.next, limit: 100 });
-    const none = await driver.sweep({ from: 0, to: 20, after: first.next, limit: 100 });
+    const first = await driver.sweep({ from: 0, to: 5, now: 5, limit: 3 });
+    const second = await driver.sweep({ from: 0, to: 20, now: 20, limit: 3 });
+    const rest = await driver.sweep({ from: 0, to: 20, now: 20, after: second.next, limit: 100 });
+    const none = await driver.sweep({ from: 0, to: 20, now: 20, after: first.next, limit: 100 });
 
     expect([first.removed, second.removed, rest.removed, none.removed]).toEqual([0, 3, 7, 0]);
   });

@@ -52,7 +52,7 @@ describe('SqliteDriver', () => {
     await expect(driver.load(key)).rejects.toMatchObject(missing);
     await expect(driver.commit({ key, now: 0, changes: new Map() })).rejects.toMatchObject(missing);
     await expect(driver.end({ key, reason: 'destroyed', now: 0 })).rejects.toMatchObject(missing);
-    await expect(driver.sweep({ from: 0, to: 1, limit: 1 })).rejects.toMatchObject(missing);
+    await expect(driver.sweep({ from: 0, to: 1, now: 1, limit: 1 })).rejects.toMatchObject(missing);
     expect(await driver.completeEnvironment()).toBe(false);
     await database.close();
   });
@@ -75,7 +75,7 @@ describe('SqliteDriver', () => {
     await driver.commit(creation(keyOf('x')));
     statements.length = 0;
 
-    expect(await driver.sweep({ from: 0, to: 59, limit: 10 })).toEqual({
+    expect(await driver.sweep({ from: 0, to: 59, now: 59, limit: 10 })).toEqual({
       removed: 0,
       lostEvents: 0,
       next: undefined,

@@ -11,6 +11,7 @@ import {
   error,
   json,
   type Manager,
+  type Power,
   session,
   type Store,
   urlmap,
@@ -88,8 +89,12 @@ export const slips: readonly (() => unknown)[] = [
   () => session(visits, { ap: 'counter' }),
   // @ts-expect-error: Expected 2 arguments, but got 1.
   () => session(visits),
-  // @ts-expect-error: Type '"disk"' is not assignable to type 'Storage'.
+  // @ts-expect-error: Type '"disk"' is not assignable to type 'Driver | Storage'.
   () => environment(visits, { name: 'env', storage: 'disk' }),
+  // @ts-expect-error: Type '{ powers: Set<Power>; }' is missing the following properties from type 'Driver': completeEnvironment, createEnvironment, removeEnvironment, load, and 3 more.
+  () => environment(visits, { name: 'env', storage: { powers: new Set<Power>() } }),
+  // @ts-expect-error: Type 'string' is not assignable to type 'never'.
+  () => environment(visits, { name: 'env', storage: 'file', folder: 'sessions' }),
   // @ts-expect-error: Property 'web.cgy' does not exist on type 'Environ & CgiLayer'. Did you mean 'web.cgi'?
   () => cgi((environ) => json(environ['web.cgy'])),
   // @ts-expect-error: Type 'string' is not assignable to type 'Reply | Promise<Reply>'.

@@ -24,6 +24,7 @@ import {
   urlmap,
   type Value,
 } from '../../src/index.js';
+import { MemoryDriver } from '../../src/stores/memory.js';
 import { client } from '../../src/testing/index.js';
 import {
   type Cart,
@@ -51,7 +52,9 @@ export const firstExample: Application = error(
             ReturnType<SqliteConnection['cursor']>
           >();
           expectTypeOf(environ['web.environment.name']).toEqualTypeOf<string>();
-          expectTypeOf(environ['web.environment.type']).toEqualTypeOf<'database' | 'memory'>();
+          expectTypeOf(environ['web.environment.type']).toEqualTypeOf<
+            'database' | 'memory' | 'file' | 'own'
+          >();
           expectTypeOf(environ['web.environment.driver']).toEqualTypeOf<Driver>();
           expectTypeOf(environ['web.session.driver']).toEqualTypeOf<Driver>();
           expectTypeOf(environ['web.session.manager']).toEqualTypeOf<Manager>();
@@ -106,6 +109,17 @@ export const inParts: Application = database(withEnvironment, file);
 /** Memory needs no database, and may have one. */
 export const inMemory: Application = environment(session(visits, counter), memory);
 export const besideDatabase: Application = database(environment(session(visits, counter), memory), file);
+
+/** Files need no database either, nor does a driver of one's own. */
+export const inFiles: Application = environment(session(visits, counter), {
+  name: 'goodEnv',
+  storage: 'file',
+  directory: 'never-opened',
+});
+export const inOwnDriver: Application = environment(
+  session((environ) => visits(environ), counter),
+  { name: 'goodEnv', storage: new MemoryDriver() },
+);
 
 /** Layers that do not depend on each other stand in any order, and more than once. */
 export const anyOrder: Application = cgi(

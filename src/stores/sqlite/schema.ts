@@ -97,6 +97,8 @@ export class SqliteSchema {
   /** Version 1 kept values by the session's id. */
   #putAside(): void {
     const { handle } = this.#database;
+    const added = [this.aliases, this.events, this.locks, this.quarantine];
+    if (added.some((table) => this.#has(table))) throw this.#refuse('FOREIGN_SCHEMA', FOREIGN);
     handle.exec(`ALTER TABLE ${this.sessions} RENAME TO ${this.sessions}1`);
     handle.exec(`ALTER TABLE ${this.values} RENAME TO ${this.values}1`);
   }
@@ -117,7 +119,7 @@ export class SqliteSchema {
   #version(): number | undefined {
     const found = this.#has(REGISTER) ? this.#registered() : undefined;
     if (found === undefined) {
-      if (this.#has(this.sessions) || this.#has(this.values)) throw this.#refuse('FOREIGN_SCHEMA', FOREIGN);
+      if (this.#tables.some((table) => this.#has(table))) throw this.#refuse('FOREIGN_SCHEMA', FOREIGN);
       return undefined;
     }
     if (found.name !== this.#name)

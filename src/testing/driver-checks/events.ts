@@ -156,11 +156,12 @@ export const eventChecks: Checks = {
       );
     }
 
-    assert.deepEqual(await sweepAll(driver), { removed: 3, lostEvents: 0 });
+    const now = NOW + 3;
+    assert.deepEqual(await sweepAll(driver, { now }), { removed: 3, lostEvents: 0 });
 
-    const events = await claim(driver);
+    const events = await claim(driver, { now });
     assert.equal(events.length, 3);
-    for (const { reason, detail, endedAt } of events) assert.deepEqual([reason, endedAt], [detail, NOW]);
+    for (const { reason, detail, endedAt } of events) assert.deepEqual([reason, endedAt], [detail, now]);
   },
 
   'are recorded by a sweep for a handler that is registered while it runs': async ({ driver }) => {

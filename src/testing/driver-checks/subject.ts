@@ -204,7 +204,7 @@ export async function sweepAll(
 export const FROM: number = NOW - 1000;
 
 /** A step of a sweep that looks at all of a few sessions. */
-export const ONE_STEP: Sweep = { from: FROM, to: NOW, limit: 100 };
+export const ONE_STEP: Sweep = { from: FROM, to: NOW, now: NOW, limit: 100 };
 
 /** The moment of a manager whose clock is a little behind the sweeper's: sessions that a sweep ends are live to it. */
 export const BEHIND: number = NOW - 10;

@@ -1,0 +1,21 @@
+import type { SqliteDatabase } from '../../database/sqlite.js';
+import { SqliteLocks } from '../sqlite/locks.js';
+import { SqliteSchema } from '../sqlite/schema.js';
+
+/**
+ * The locks of single sessions, kept in the file whose transaction is the lock of their folder. Called within that: the
+ * table may have to be made, since the file is a new one when somebody has deleted it, and what fails is undone.
+ */
+export function sessionLocks(database: SqliteDatabase): SqliteLocks {
+  const schema = new SqliteSchema(database, 'file');
+  database.handle.exec(
+    `CREATE TABLE IF NOT EXISTS ${schema.locks} (
+       id TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE, until REAL NOT NULL
+     ) STRICT, WITHOUT ROWID`,
+  );
+  const locks = made.get(database) ?? new SqliteLocks(database, schema);
+  made.set(database, locks);
+  return locks;
+}
+
+const made = new WeakMap<SqliteDatabase, SqliteLocks>();
