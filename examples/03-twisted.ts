@@ -34,14 +34,14 @@ function expireSession(environ: Environ & SessionLayer): Reply {
   return page(layout('Expired', content));
 }
 
-/** "Session Basics" of Twisted Web, which keeps a session for a quarter of an hour. */
+/** "Session Basics" of Twisted Web, whose sessions end a quarter of an hour after their last use. */
 export function makeApplication(file = './wsgi-session.db'): Application {
   return error(
     database(
       environment(
         session(urlmap({ '/': showSession, '/expire': expireSession }), {
           app: 'twisted',
-          expire: 900,
+          idle: 900,
           setupEnvironment: true,
         }),
         { name: 'twistedEnv' },

@@ -5,6 +5,8 @@ import { makeApplication as makeTwisted } from './03-twisted.js';
 import { makeApplication as makeCounter } from './04-counter.js';
 import { application as form } from './05-form.js';
 import { application as failing } from './06-error.js';
+import { makeApplication as makeEndings } from './07-endings.js';
+import { makeApplication as makeSignIn } from './08-sign-in.js';
 import { layout } from './page.js';
 
 /** All examples, each below its path; their sessions are kept in one file. */
@@ -17,6 +19,8 @@ export function makeSite(file: string): Application {
     '/counter': makeCounter(file),
     '/form': form,
     '/error': failing,
+    '/endings': makeEndings(),
+    '/sign-in': makeSignIn(file),
   });
 }
 
@@ -27,6 +31,8 @@ const CHAPTERS = [
   ['/counter', 'Two applications that share one cookie and keep their values apart.', '04-counter.ts'],
   ['/form', 'Fields and an uploaded file, as the application gets them.', '05-form.ts'],
   ['/error', 'An error on purpose, and the page that helps to find it.', '06-error.ts'],
+  ['/endings', 'Sessions of five seconds, and a line for each that has ended.', '07-endings.ts'],
+  ['/sign-in', 'A new id at the sign-in, and a goodbye that outlives a crash.', '08-sign-in.ts'],
 ] as const;
 
 function contents({ PATH_INFO }: Environ): Reply {

@@ -54,26 +54,53 @@ export type { ErrorInfo, ErrorOptions, ReportHook } from './middleware/error/opt
 export { type Field, Form, type FormLimits, type TextField, Upload } from './middleware/cgi/form.js';
 export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';
 export { urlmap } from './middleware/urlmap.js';
+export type { CarrierOptions } from './stores/carrier.js';
 export { type Cancel, type Clock, systemClock } from './stores/clock.js';
-export { type Codec, jsonCodec, type Value } from './stores/codec.js';
+export { type Codec, jsonCodec, type Part, type Value } from './stores/codec.js';
 export type { CookieOptions } from './stores/cookie.js';
 export type {
+  Alias,
   AppChanges,
   Change,
+  Claim,
   Commit,
   CommitResult,
+  CorruptValue,
   Driver,
   Encoded,
+  Ending,
   EndReason,
+  Lock,
   Power,
+  QuarantinedValue,
+  Registration,
+  Rename,
+  Settlement,
+  StoredEvent,
   StoredSession,
   Sweep,
   SweepStep,
 } from './stores/driver.js';
+export type { EndHandler, SessionEnd } from './stores/end-handlers.js';
 export { SessionError, SessionWarning } from './stores/errors.js';
-export type { Moments, Move } from './stores/expiry.js';
-export type { CleanupOptions, CreateOptions, DestroyOptions, Manager, Named } from './stores/manager.js';
+export { eventsOf, registered } from './stores/events.js';
+export { deadlineOf, endingOf, type Moments, type Move, moved } from './stores/expiry.js';
+export type { Limits } from './stores/limits.js';
+export type { LockOptions } from './stores/lock.js';
+export {
+  type CleanupOptions,
+  type CreateOptions,
+  type DestroyOptions,
+  Manager,
+  type ManagerDefaults,
+  type Named,
+  type QuarantineOptions,
+  type RegenerateOptions,
+} from './stores/manager.js';
+export type { Notice, NoticeName, SessionLog } from './stores/notices.js';
 export type { SessionKey } from './stores/session-id.js';
+export type { InvalidateCorrupt } from './stores/settings.js';
 export type { Store } from './stores/store.js';
 export type { Update } from './stores/values.js';
-export type { Outcome } from './stores/visit.js';
+export type { Outcome } from './stores/commits.js';
+export type { Ended } from './stores/watcher.js';

@@ -43,7 +43,7 @@ export function callShadowing<E extends object>(
 }
 
 /** Waits for all of them, whatever fails, and rejects with the first failure: what it was waited for is then over. */
-export async function allSettled(promises: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+export async function allSettled(promises: readonly Promise<unknown>[]): Promise<void> {
   const results = await Promise.allSettled(promises);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

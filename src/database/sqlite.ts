@@ -5,7 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { codeOfError } from '../app/errors.js';
 import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
+import { FileWatch } from './file-watch.js';
 import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
+import { checkSqliteVersion } from './sqlite-version.js';
 import { WriteQueue } from './write-queue.js';
 
 /** What a commit survives: `power` the loss of power (synchronous=FULL), `process` the end of the process (NORMAL). */
@@ -32,6 +34,8 @@ export class SqliteDatabase {
   /** The real better-sqlite3 database. */
   readonly handle: SqliteHandle;
   readonly #statements = new Map<string, SqliteStatement>();
+  /** Undefined for a database in memory. */
+  readonly #watch: FileWatch | undefined;
   readonly #writes: WriteQueue;
   #users = 0;
   #closing = false;
@@ -40,13 +44,15 @@ export class SqliteDatabase {
     this.file = file;
     this.durability = durability;
     this.handle = handle;
-    this.#writes = new WriteQueue(handle, file);
+    this.#watch = file === MEMORY ? undefined : new FileWatch(file);
+    this.#writes = new WriteQueue(handle, file, () => this.#watch?.check());
   }
 
   /**
    * Opens a file, once for every path in this process: opening it again answers the same database.
    * @throws DatabaseError `DATABASE_MISSING`, `DATABASE_EMPTY`, `DIRECTORY_MISSING`, `NOT_A_FILE`, `NOT_A_DATABASE`,
-   * `DATABASE_READ_ONLY`, `DATABASE_BUSY`, `DURABILITY_DIFFERS` and others, each with a sentence that says what to do.
+   * `DATABASE_READ_ONLY`, `DATABASE_BUSY`, `DURABILITY_DIFFERS`, `OLD_SQLITE` and others, each with a sentence that says
+   * what to do.
    */
   static async open(options: SqliteOptions): Promise<SqliteDatabase> {
     const { database: name, autoCreate = false, durability = 'power', verbose } = options;
@@ -82,9 +88,14 @@ export class SqliteDatabase {
     return made;
   }
 
-  /** Runs statements at once, with errors that say what to do. */
+  /**
+   * Runs statements at once, with errors that say what to do.
+   * @throws DatabaseError `DATABASE_REPLACED`, `DATABASE_EMPTY`, `DATABASE_DAMAGED`, `NOT_A_DATABASE` (503) when the file
+   * is no longer the one that was opened, or no longer whole: found within a second.
+   */
   run<T>(statements: () => T): T {
     try {
+      this.#watch?.glance();
       return statements();
     } catch (error) {
       throw databaseError(error, this.file);
@@ -95,7 +106,8 @@ export class SqliteDatabase {
    * Runs `statements` in the transaction of this turn of the event loop, and resolves when that is durable. When they
    * throw, only their own changes are undone. They may run again, so they change nothing but the database. Another
    * process's lock is waited for up to 4 s, without blocking the event loop.
-   * @throws DatabaseError `DATABASE_BUSY` after that; `TRANSACTION_OPEN` when a transaction begun by hand was left open.
+   * @throws DatabaseError `DATABASE_BUSY` after that; `TRANSACTION_OPEN` when a transaction begun by hand was left open;
+   * those of `run`, found at once.
    */
   write<T>(statements: () => T): Promise<T> {
     return this.#writes.add(statements, false);
@@ -127,6 +139,12 @@ const MOST_STATEMENTS = 500;
  * commit; longer waits are the write queue's.
  */
 const BLOCKING_WAIT_MS = 2;
+
+/**
+ * How long the -wal file stays when it was longer, as it grows while a reader keeps an old state for minutes. Four times
+ * what SQLite writes to it between two checkpoints.
+ */
+const LOG_BYTES = 16 * 1024 * 1024;
 
 /** Every file that is open in this process, by its canonical path. */
 const files = new Map<string, Promise<SqliteDatabase>>();
@@ -198,7 +216,9 @@ async function connect(
   const handle = openHandle(file, verbose);
   try {
     await patiently(() => {
+      checkSqliteVersion(handle.prepare('SELECT sqlite_version()').pluck().get() as string);
       checkJournal(file, handle.pragma('journal_mode = WAL', { simple: true }));
+      handle.pragma(`journal_size_limit = ${LOG_BYTES}`);
       handle.pragma(`synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`);
       handle.exec('BEGIN IMMEDIATE; ROLLBACK');
     });

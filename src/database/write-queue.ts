@@ -19,6 +19,7 @@ interface Write {
 export class WriteQueue {
   readonly #handle: SqliteHandle;
   readonly #file: string;
+  readonly #check: () => void;
   readonly #begin: SqliteStatement;
   readonly #commit: SqliteStatement;
   readonly #savepoint: SqliteStatement;
@@ -29,9 +30,11 @@ export class WriteQueue {
   #closed = false;
   #whenIdle: (() => void)[] = [];
 
-  constructor(handle: SqliteHandle, file: string) {
+  /** `check` throws when nothing may be written. */
+  constructor(handle: SqliteHandle, file: string, check: () => void) {
     this.#handle = handle;
     this.#file = file;
+    this.#check = check;
     this.#begin = handle.prepare('BEGIN IMMEDIATE');
     this.#commit = handle.prepare('COMMIT');
     this.#savepoint = handle.prepare('SAVEPOINT tsgi');
@@ -62,6 +65,7 @@ export class WriteQueue {
     this.#running = true;
     try {
       if (this.#handle.inTransaction) throw transactionOpen();
+      this.#check();
       this.#begin.run();
       this.#runTogether(this.#take());
     } catch (error) {
@@ -105,9 +109,13 @@ export class WriteQueue {
     }
   }
 
-  /** A group that failed as a whole is run again one by one, so that the one to blame fails alone. */
+  /**
+   * A group that failed as a whole is run again one by one, so that the one to blame fails alone. When the disk could not
+   * make it durable nobody is to blame, and all fail: see decisions/010.
+   */
   #lost(writes: readonly Write[], error: unknown): void {
-    if (writes.length === 1) writes[0]?.reject(databaseError(error, this.#file));
+    const final = writes.length === 1 || codeOfError(error) === 'SQLITE_IOERR_FSYNC';
+    if (final) for (const write of writes) write.reject(databaseError(error, this.#file));
     else this.#waiting.unshift(...writes.map((write) => Object.assign(write, { alone: true })));
     undoOpenTransaction(this.#handle);
   }

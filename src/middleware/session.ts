@@ -6,19 +6,20 @@ import { logFailure, logSentence } from '../app/log.js';
 import { callShadowing, isPromise } from '../app/promise.js';
 import type { Reply } from '../app/reply.js';
 import type { Connection } from '../database/connection.js';
+import { Carrier, type CarrierOptions } from '../stores/carrier.js';
 import { type Clock, systemClock } from '../stores/clock.js';
 import { type Codec, jsonCodec } from '../stores/codec.js';
-import { type CookieOptions, SessionCookie } from '../stores/cookie.js';
 import type { Driver } from '../stores/driver.js';
 import { SessionError } from '../stores/errors.js';
 import { type EndHandler, EndHandlers } from '../stores/end-handlers.js';
+import { checkedLimits, type Limits } from '../stores/limits.js';
 import { checkLength, Manager } from '../stores/manager.js';
 import { Notices, type SessionLog } from '../stores/notices.js';
 import { checkPower } from '../stores/powers.js';
-import { varyByCookie } from '../stores/set-cookies.js';
 import { checkApp, type Store } from '../stores/store.js';
 import { Sweeper } from '../stores/sweeper.js';
-import { type InvalidateCorrupt, Visit, type VisitSettings } from '../stores/visit.js';
+import type { InvalidateCorrupt, VisitSettings } from '../stores/settings.js';
+import { Visit } from '../stores/visit.js';
 import { Watcher } from '../stores/watcher.js';
 import type { EnvironmentLayer } from './environment.js';
 
@@ -31,7 +32,7 @@ export interface SessionLayer {
   'web.session.store': Store;
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends CarrierOptions {
   /** Names the application, whose values other applications in the session do not see: `a-z A-Z 0-9 - _ .`, 1 to 255. */
   app: string;
   /**
@@ -46,7 +47,6 @@ export interface SessionOptions {
   idle?: number;
   /** Creates the environment's tables when they are missing; data is never dropped. Default false: that is an error. */
   setupEnvironment?: boolean;
-  cookie?: CookieOptions;
   /**
    * What happens to a session with a value that cannot be decoded, as after a change of the codec. Default `throw`: reading
    * that value throws. `new`: the session ends, and the request goes on as without one. `quarantine`: so too, and such
@@ -66,6 +66,8 @@ export interface SessionOptions {
   Manager?: typeof Manager;
   /** How values become text. Default JSON. */
   codec?: Codec;
+  /** How much may be kept. Default: 64 KiB a value, 256 KiB an application, 1 MiB a session, 1 KiB a key. */
+  limits?: Limits;
   /** Where the time comes from. Default: the machine. */
   clock?: Clock;
   /** Seconds between clean-ups of ended sessions, with jitter; false leaves them to `manager.cleanup()`. Default 60. */
@@ -80,8 +82,8 @@ export interface SessionOptions {
  * answers 5xx its changes are dropped, but an ended session stays ended. PythonWeb's `session.Session`.
  *
  * Inside another session layer of the same environment it shares session, cookie and commit, and adds its own store; what
- * it says of `expire`, `idle`, `commitOn`, `clock`, `sweep`, `invalidateCorrupt` and `log` is then the outer layer's to say.
- * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_IDLE`, `BAD_SWEEP`, `BAD_COOKIE`, `BAD_HANDLER`, `BAD_CORRUPT` or
+ * it says of `expire`, `idle`, `limits`, `commitOn`, `clock`, `sweep`, `invalidateCorrupt` and `log` is then the outer layer's to say.
+ * @throws SessionError `BAD_APP`, `BAD_EXPIRE`, `BAD_IDLE`, `BAD_LIMITS`, `BAD_SWEEP`, `BAD_COOKIE`, `BAD_SECRET`, `BAD_CARRIER`, `BAD_HANDLER`, `BAD_CORRUPT` or
  * `BAD_LOG` when the layer is made; `NO_TABLES`, `NO_POWER`, `COOKIE_DIFFERS` or `CODEC_DIFFERS` when the application opens.
  */
 export const session: Layer<
@@ -155,17 +157,16 @@ function makeSession(
     },
 
     async open(resources) {
-      settings = settingsFor(options, resources);
+      const own = settingsFor(options, resources);
       const outer = resources['web.session.manager'] as VisitSettings | undefined;
-      const shared = outer?.driver === settings.driver;
-      if (shared) checkShared(app, outer, settings);
+      const isShared = outer?.driver === own.driver;
+      if (isShared) checkShared(app, outer, own);
+      settings = isShared ? outer : own;
       await checkTables(settings.driver, options);
-      handlers.open({
-        ...settings,
-        onError: reporter(resources, 'an end handler failed, and will be called again'),
-      });
+      const onError = reporter(resources, 'an end handler failed, and will be called again');
+      handlers.open({ ...settings, onError });
       if (resources['tsgi.run_once'] !== true) handlers.start();
-      if (!shared) sweeper = startSweeper(settings, options, resources);
+      if (!isShared) sweeper = startSweeper(settings, options, resources);
       return { 'web.session.manager': settings };
     },
 
@@ -211,10 +212,12 @@ async function fail(visit: Visit, error: unknown): Promise<never> {
 /** The reply with the cookie that is to leave, and with what caches have to know. For `openSession` too, as what follows. */
 export function dress(visit: Visit, reply: Reply, warn: (environ: Environ) => void): Reply {
   if ((reply as Partial<Reply> | undefined)?.headers === undefined) return reply; // the error layer says what is wrong
+  const { carrier } = visit.settings;
   const withCookie = visit.cookies.applyTo(reply);
-  if (withCookie === reply && !visit.looked) return reply;
+  if (withCookie === reply && !visit.looked && carrier.usesCookies) return reply;
   if (visit.cookies.sent.length > 0 && !visit.https) warn(visit.environ);
-  return varyByCookie(withCookie);
+  const foundByID = visit.looked && visit.carried?.by === 'id';
+  return carrier.dress(withCookie, visit.looked || withCookie !== reply, foundByID);
 }
 
 /** Says once for each layer that cookies travel where others can read them. */
@@ -245,11 +248,12 @@ export function settingsFor(options: SessionOptions, resources: Resources): Visi
   return {
     driver,
     codec,
+    limits: checkedLimits(options.limits),
     clock,
     lifetime: expire,
     idle,
     invalidateCorrupt,
-    cookie: new SessionCookie(name, options.cookie),
+    carrier: new Carrier(name, options),
     notices: new Notices(name, clock, options.log),
     watcher: new Watcher(driver, clock, reporter(resources, 'a callback at the end of a session failed')),
   };
@@ -300,15 +304,16 @@ function connectionOf(environ: Environ): Connection | undefined {
 
 /** @throws SessionError for each of the options that cannot be. */
 export function checkOptions(options: SessionOptions): void {
-  const { app, expire = DAY, idle = DAY, sweep = MINUTE, cookie, invalidateCorrupt = 'throw', log } = options;
+  const { app, expire = DAY, idle = DAY, sweep = MINUTE, invalidateCorrupt = 'throw', limits, log } = options;
   checkApp(app);
   checkLength('expire', expire);
   checkLength('idle', idle);
-  new SessionCookie('checked', cookie); // its constructor refuses what no browser accepts
+  checkedLimits(limits);
+  new Carrier('checked', options); // its constructor refuses what is wrong with the cookie, the secret and the id
   if (sweep !== false && !(Number.isFinite(sweep) && sweep > 0))
     throw bad('BAD_SWEEP', `sweep is ${String(sweep)}. It is a number of seconds, or false.`);
   if (!['throw', 'new', 'quarantine'].includes(invalidateCorrupt))
-    throw bad('BAD_CORRUPT', `invalidateCorrupt is ${String(invalidateCorrupt)}. ${CORRUPT_CHOICES}`);
+    throw bad('BAD_CORRUPT', `invalidateCorrupt is ${JSON.stringify(invalidateCorrupt)}. ${CORRUPT_CHOICES}`);
   if (log !== undefined && typeof (log as Partial<SessionLog>).write !== 'function')
     throw bad('BAD_LOG', 'log has no write(line). Give a stream, such as process.stderr.');
 }
@@ -327,7 +332,8 @@ function noTables(): SessionError {
 }
 
 function checkShared(app: string, outer: VisitSettings, inner: VisitSettings): void {
-  if (!outer.cookie.equals(inner.cookie)) throw differs('COOKIE_DIFFERS', app, 'cookie options');
+  if (!outer.carrier.equals(inner.carrier))
+    throw differs('COOKIE_DIFFERS', app, 'a cookie, secret, useCookies or id');
   if (outer.codec !== inner.codec) throw differs('CODEC_DIFFERS', app, 'a codec');
 }
 

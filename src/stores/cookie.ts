@@ -1,5 +1,7 @@
+import { types } from 'node:util';
 import { stringifySetCookie } from 'cookie';
 import { SessionError } from './errors.js';
+import type { Signer, Verified } from './signature.js';
 
 export interface CookieOptions {
   /** Default: the environment's name. Over https it is sent as `__Host-<name>` where that holds. */
@@ -29,17 +31,23 @@ export interface CookieOptions {
  */
 export class SessionCookie {
   readonly #options: CookieOptions;
+  readonly #signer: Signer | undefined;
   readonly #plain: Spelling;
   readonly #secure: Spelling;
 
-  /** @throws SessionError `BAD_COOKIE` for what no browser would accept, or not as it looks. */
-  constructor(environmentName: string, options: CookieOptions = {}) {
+  /**
+   * @param signer signs the ids and checks them; without it they are sent as they are.
+   * @throws SessionError `BAD_COOKIE` for what no browser would accept, or not as it looks.
+   */
+  constructor(environmentName: string, options: CookieOptions = {}, signer?: Signer) {
     checkOptions(options);
     const name = options.name ?? environmentName;
     const always = options.secure === true;
+    const spelled = (key: string, secure: boolean) => spell(key, options, secure, signer !== undefined);
     this.#options = options;
-    this.#plain = spell(always ? prefixed(name, options) : name, options, always);
-    this.#secure = options.secure === false ? this.#plain : spell(prefixed(name, options), options, true);
+    this.#signer = signer;
+    this.#plain = spelled(always ? prefixed(name, options) : name, always);
+    this.#secure = options.secure === false ? this.#plain : spelled(prefixed(name, options), true);
   }
 
   /** Whether the browser forgets the cookie with the session, so that a moved end needs a new Set-Cookie. */
@@ -52,15 +60,23 @@ export class SessionCookie {
     return this.#spelling(https).name;
   }
 
-  /** The value in a Cookie header. The first of that name counts; names are compared as they are. */
-  read(header: string | undefined, https: boolean): string | undefined {
-    return header === undefined ? undefined : cookieValue(header, this.#spelling(https).name);
+  /**
+   * The id in a Cookie header, as it came; undefined when the cookie did not come. With a signer it is '', which is
+   * nobody's id, unless its signature is valid. The first cookie of the name counts, whether it is valid or not; names are
+   * compared as they are.
+   */
+  read(header: string | undefined, https: boolean): Verified | undefined {
+    const { name } = this.#spelling(https);
+    const value = header === undefined ? undefined : cookieValue(header, name);
+    if (value === undefined) return undefined;
+    return this.#signer === undefined ? { id: value, aged: false } : this.#signer.verify(name, value);
   }
 
   /** A Set-Cookie value for a session that ends at `expireTime`. */
   write(sessionID: string, https: boolean, expireTime: number, now: number): string {
     const { name, attributes } = this.#spelling(https);
-    return `${name}=${sessionID}${attributes}${this.#life(expireTime, now)}`;
+    const value = this.#signer?.sign(name, sessionID) ?? sessionID;
+    return `${name}=${value}${attributes}${this.#life(expireTime, now)}`;
   }
 
   /** A Set-Cookie value that makes the browser forget the cookie: the same name and attributes. */
@@ -69,15 +85,17 @@ export class SessionCookie {
     return `${name}=${attributes}; Max-Age=0; Expires=${httpDate(0)}`;
   }
 
-  /** Whether two layers mean the same cookie. */
+  /** Whether two layers mean the same cookie, signed alike. */
   equals(other: SessionCookie): boolean {
-    return [true, false].every((https) => this.#describe(https) === other.#describe(https));
+    if (![true, false].every((https) => this.#describe(https) === other.#describe(https))) return false;
+    const [mine, theirs] = [this.#signer, other.#signer];
+    return mine === undefined || theirs === undefined ? mine === theirs : mine.equals(theirs);
   }
 
   #describe(https: boolean): string {
     const { name, attributes } = this.#spelling(https);
     const { expires } = this.#options;
-    return `${name}${attributes} ${expires instanceof Date ? expires.getTime() : String(expires)}`;
+    return `${name}${attributes} ${isDate(expires) ? expires.getTime() : String(expires)}`;
   }
 
   #spelling(https: boolean): Spelling {
@@ -96,7 +114,7 @@ export class SessionCookie {
     if (expires === undefined) return expireTime;
     if (expires === true) return Infinity;
     if (expires === false) return now + LONGEST;
-    return typeof expires === 'number' ? now + expires : expires.getTime() / 1000;
+    return typeof expires === 'number' ? now + Math.min(expires, LONGEST) : expires.getTime() / 1000;
   }
 }
 
@@ -113,11 +131,14 @@ const LONGEST = 400 * 24 * 60 * 60;
 const LONGEST_COOKIE = 4096;
 const LONGEST_ATTRIBUTE = 1024;
 
-const ID_LENGTH = 43;
+const { isDate } = types;
 
-function spell(name: string, options: CookieOptions, secure: boolean): Spelling {
+const ID_LENGTH = 43;
+const SIGNED_LENGTH = 87;
+
+function spell(name: string, options: CookieOptions, secure: boolean, signed: boolean): Spelling {
   const { path = '/', domain, httpOnly = true, sameSite = 'lax', partitioned = false } = options;
-  if (name.length + ID_LENGTH > LONGEST_COOKIE)
+  if (name.length + (signed ? SIGNED_LENGTH : ID_LENGTH) > LONGEST_COOKIE)
     throw badCookie('a name of over 4,000 characters', 'Shorten it');
   try {
     const attributes = {
@@ -165,8 +186,13 @@ function checkOptions(options: CookieOptions): void {
     throw badCookie('a path or domain of over 1,024 characters', 'Shorten it');
   if (typeof expires === 'number' && !(expires > 0))
     throw badCookie('expires: 0 or less', 'Give seconds, or true');
-  if (expires instanceof Date && Number.isNaN(expires.getTime()))
+  if (isDate(expires) && Number.isNaN(expires.getTime()))
     throw badCookie('an invalid Date', 'Give a valid one');
+  if (expires !== undefined && !isDate(expires) && !['boolean', 'number'].includes(typeof expires))
+    throw badCookie(
+      `expires of the type ${typeof expires}`,
+      'Give true, false, a Date, or a number of seconds',
+    );
 }
 
 function badCookie(found: string, todo: string, cause?: unknown): SessionError {

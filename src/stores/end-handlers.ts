@@ -87,7 +87,7 @@ export class EndHandlers {
   start(): void {
     if (this.#settings === undefined) return;
     this.#cancel = this.#settings.clock.after(POLL * (0.5 + Math.random()), () => {
-      this.deliver().finally(() => {
+      void this.deliver().finally(() => {
         if (!this.#stopping.signal.aborted) this.start();
       });
     });

@@ -14,13 +14,15 @@ export function eventsOf(
   });
 }
 
-/** The handlers of a session after more were registered: one of the same application and name takes the older's place. */
+/** The handlers of a session after more were registered: of those with one application and name the last counts. */
 export function registered<R extends { readonly app: string; readonly handler: string }>(
   known: readonly R[],
   more: readonly R[],
 ): R[] {
-  const isReplaced = (one: R) => more.some(({ app, handler }) => app === one.app && handler === one.handler);
-  return [...known.filter((one) => !isReplaced(one)), ...more];
+  const all = [...known, ...more];
+  const lastOf = (one: R) =>
+    all.findLastIndex(({ app, handler }) => app === one.app && handler === one.handler);
+  return all.filter((one, i) => lastOf(one) === i);
 }
 
 const NO_VALUES: ReadonlyMap<string, string> = new Map();

@@ -53,7 +53,7 @@ export function moved(moments: Moments, { expireTime = moments.expireTime, acces
 
 /** An older key of a session is good until the grace of its regeneration ends. */
 interface MaybeAliased extends Moments {
-  readonly alias?: { readonly until: number };
+  readonly alias?: { readonly until: number } | undefined;
 }
 
 /** Judges a session at a moment. At its deadline itself it is gone. */

@@ -1,5 +1,6 @@
 import type { Header } from '../app/headers.js';
 import type { Codec, Value } from './codec.js';
+import type { Outcome } from './commits.js';
 import type { Driver, QuarantinedValue } from './driver.js';
 import type { EndHandlers } from './end-handlers.js';
 import { SessionError, SessionWarning } from './errors.js';
@@ -7,13 +8,17 @@ import { judge, type Verdict } from './expiry.js';
 import type { LockOptions } from './lock.js';
 import { powerless } from './powers.js';
 import { isSessionId, keyOf } from './session-id.js';
+import type { AnyValues, Storables } from './storable.js';
 import { Store } from './store.js';
 import { sweepAll } from './sweeper.js';
-import type { Outcome, Visit } from './visit.js';
+import type { Visit } from './visit.js';
 import type { Ended } from './watcher.js';
 
 export interface CreateOptions {
-  /** Whether the layer adds the cookie to the reply. Default true; false leaves it in `responseHeaders`. */
+  /**
+   * Whether the layer adds the cookie to the reply. Default true; false leaves it in `responseHeaders`. With
+   * `useCookies: false` there is none in either case.
+   */
   sendCookieHeaders?: boolean;
   /** The life of this session in seconds. Default: the layer's. */
   expire?: number;
@@ -67,6 +72,19 @@ export class Manager {
    */
   static readonly defaults: ManagerDefaults = {};
 
+  /**
+   * The manager of a request as an instance of a subclass: `ShortSession.of(environ)`.
+   * @throws SessionError `OTHER_MANAGER` when the layer's option `Manager` is another class.
+   */
+  static of<M extends Manager>(
+    this: abstract new (...parts: ConstructorParameters<typeof Manager>) => M,
+    environ: { readonly 'web.session.manager': Manager },
+  ): M {
+    const manager = environ['web.session.manager'];
+    if (manager instanceof this) return manager;
+    throw otherManager(manager.constructor.name, this.name);
+  }
+
   readonly #visit: Visit;
   readonly #app: string;
   readonly #handlers: EndHandlers;
@@ -94,9 +112,9 @@ export class Manager {
     return this.#visit.settings.driver;
   }
 
-  /** The name of the cookie on this kind of request, http or https. */
+  /** The name of the cookie on this kind of request, http or https. Without cookies its plain name. */
   get key(): string {
-    return this.#visit.settings.cookie.key(this.#visit.https);
+    return this.#visit.settings.carrier.key(this.#visit.https);
   }
 
   /** True when this request came without a valid session, or has ended it. Makes nothing. */
@@ -104,9 +122,19 @@ export class Manager {
     return this.#visit.created;
   }
 
-  /** The opaque id, Twisted's `uid`. Makes the session when there is none. Show it to its owner only. */
+  /**
+   * The opaque id, Twisted's `uid`, without a signature. Makes the session when there is none. Show it to its owner only.
+   */
   get sessionID(): string {
     return (this.#visit.look() ?? this.#visit.use()).id;
+  }
+
+  /**
+   * The id as the option `id` is to find it in later requests: for the URLs of an application with `useCookies: false`. With a
+   * `secret` it is signed, else it is `sessionID`. Makes the session when there is none.
+   */
+  get signedID(): string {
+    return this.#visit.settings.carrier.sign(this.sessionID);
   }
 
   /** The life in seconds that the session was made with, or will be. Infinity: no fixed end. PythonWeb's `expire`. */
@@ -145,6 +173,11 @@ export class Manager {
     return this.#visit.wasInvalidated;
   }
 
+  /** Whether ids travel signed. The secret itself is nothing to show, so that Myghty's member of this name is not. */
+  get secret(): boolean {
+    return this.#visit.settings.carrier.signs;
+  }
+
   /** Why the request's cookie led to no session; undefined when it led to one, or none came. */
   get error(): string | undefined {
     return sentenceOf(this.#visit.verdict);
@@ -166,15 +199,21 @@ export class Manager {
   }
 
   /**
-   * The values of an application in this session.
+   * The values of an application in this session. A type, `store<Cart>('shop')`, says which keys there are and what they
+   * hold.
    * @throws SessionError `BAD_APP` for a name outside `a-z A-Z 0-9 - _ .`, 1 to 255 characters.
    */
-  store(app: string): Store {
-    const known = this.#stores.get(app);
-    if (known !== undefined) return known;
-    const made = new Store(this.#visit, app);
-    this.#stores.set(app, made);
-    return made;
+  store<T extends Storables<T> = AnyValues>(app: string): Store<T>;
+  /**
+   * The same values, seen with defaults for keys that are absent; optional keys may go without. Defaults are never stored
+   * by themselves, and are those of the store that is answered only: another call may give others, or none.
+   */
+  store<T extends Storables<T>>(app: string, defaults: T): Store<T, never>;
+  store<T extends Storables<T>>(app: string, defaults?: T): Store<T> | Store<T, never> {
+    if (defaults !== undefined) return new Store<T, never>(this.#visit, app, defaults);
+    const known = this.#stores.get(app) ?? new Store(this.#visit, app);
+    this.#stores.set(app, known);
+    return known as unknown as Store<T>;
   }
 
   /**
@@ -284,7 +323,7 @@ export class Manager {
    * @throws SessionError `BAD_GRACE`; `NO_POWER` when the storage cannot.
    */
   regenerate({ grace = 10 }: RegenerateOptions = {}): void {
-    if (!(grace >= 0)) {
+    if (typeof grace !== 'number' || !(grace >= 0)) {
       throw new SessionError('BAD_GRACE', `grace is ${String(grace)}. It is a number of seconds, 0 or more.`);
     }
     this.#visit.regenerate(grace);
@@ -328,8 +367,9 @@ export class Manager {
   }
 
   /**
-   * Takes the lock, runs the work, saves, and gives the lock back. Resolves with what the work answered.
-   * @throws SessionError as `lock`; `LOCK_LOST` (503) when the lease was over before the work was: its changes are dropped.
+   * Takes the lock, runs the work, saves, and gives the lock back. Resolves with what the work answered. When the work
+   * fails, its changes are dropped.
+   * @throws SessionError as `lock`; `LOCK_LOST` (503) when the lease was over before the work, and another has the lock.
    */
   withLock<T>(work: () => T | Promise<T>, options: LockOptions = {}): Promise<T> {
     return this.#visit.withLock(work, options);
@@ -382,17 +422,26 @@ export class Manager {
     return this.driver.clearQuarantine();
   }
 
-  /** The id in the request's cookie as it came, valid or not; `noSessionID` when none came. */
+  /**
+   * The id that the request came with, whether it leads to a session or not; `noSessionID` when none came. With a `secret` it
+   * is without the signature, and '' when that is not valid.
+   */
   cookieSessionID(noSessionID = ''): string {
     return this.#visit.cookieSessionID() ?? noSessionID;
   }
 
-  /** Queues the session's cookie again, making a session when there is none. Answers the header. */
+  /**
+   * Queues the session's cookie again, making a session when there is none. Answers the header.
+   * @throws SessionError `NO_COOKIES` with `useCookies: false`.
+   */
   setCookie({ sendCookieHeaders = true }: Pick<CreateOptions, 'sendCookieHeaders'> = {}): Header {
     return this.#visit.setCookie(sendCookieHeaders);
   }
 
-  /** Queues a cookie that makes the browser forget the session's; the session itself stays. Answers the header. */
+  /**
+   * Queues a cookie that makes the browser forget the session's; the session itself stays. Answers the header.
+   * @throws SessionError `NO_COOKIES` with `useCookies: false`.
+   */
   deleteCookie({ sendCookieHeaders = true }: Pick<CreateOptions, 'sendCookieHeaders'> = {}): Header {
     return this.#visit.clearCookie(sendCookieHeaders);
   }
@@ -432,8 +481,11 @@ export class Manager {
     const stored = await this.#stored(sessionID);
     if (stored === undefined) return;
     if (options.ignoreWarning !== true) this.#warnOfOthers([...stored.values.keys()]);
-    const now = this.#visit.settings.clock.now();
-    await this.driver.end({ key: keyOf(sessionID), reason: 'destroyed', now });
+    const { clock, notices, watcher } = this.#visit.settings;
+    const { key } = stored;
+    if (!(await this.driver.end({ key, reason: 'destroyed', now: clock.now() }))) return;
+    notices.tell('end', { reason: 'destroyed' });
+    watcher.ended(key, 'destroyed');
   }
 
   #warnOfOthers(apps: readonly string[]): void {
@@ -462,6 +514,13 @@ export interface ManagerDefaults {
 
 function encoded(codec: Codec, detail: Value | undefined): string | undefined {
   return detail === undefined ? undefined : codec.encode(detail);
+}
+
+function otherManager(found: string, wanted: string): SessionError {
+  return new SessionError(
+    'OTHER_MANAGER',
+    `The manager of this request is a ${found}, not a ${wanted}. Give session() Manager: ${wanted}.`,
+  );
 }
 
 function noHandler(handler: string): SessionError {

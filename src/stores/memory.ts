@@ -25,8 +25,13 @@ import type { SessionKey } from './session-id.js';
 
 type Values = StoredSession['values'];
 
+/** Where the older keys of a session lead: to its key, and nowhere after its end. */
+interface Lead {
+  key: SessionKey | undefined;
+}
+
 interface OlderKey extends Alias {
-  readonly to: SessionKey;
+  readonly lead: Lead;
 }
 
 /**
@@ -37,6 +42,8 @@ export class MemoryDriver implements Driver {
   readonly powers: ReadonlySet<Power> = new Set<Power>(['aliases', 'events', 'locks', 'quarantine']);
   readonly #sessions = new Map<SessionKey, StoredSession>();
   readonly #olderKeys = new Map<SessionKey, OlderKey>();
+  /** Of the sessions that have older keys. */
+  readonly #leads = new Map<SessionKey, Lead>();
   readonly #outbox = new MemoryOutbox();
   readonly #locks = new Map<SessionKey, Lock>();
   #quarantine: QuarantinedValue[] = [];
@@ -55,6 +62,7 @@ export class MemoryDriver implements Driver {
   removeEnvironment(): Promise<void> {
     this.#sessions.clear();
     this.#olderKeys.clear();
+    this.#leads.clear();
     this.#locks.clear();
     this.#outbox.clear();
     this.#quarantine = [];
@@ -66,10 +74,11 @@ export class MemoryDriver implements Driver {
   }
 
   loadNow(key: SessionKey): StoredSession | undefined {
+    const stored = this.#sessions.get(key);
+    if (stored !== undefined) return stored;
     const older = this.#olderKeys.get(key);
-    if (older === undefined) return this.#sessions.get(key);
-    const stored = this.#sessions.get(this.#newest(key));
-    return stored && { ...stored, alias: { until: older.until, next: older.next } };
+    const newer = older && this.#sessions.get(this.#newest(key));
+    return newer && { ...newer, alias: { until: older.until, next: older.next } };
   }
 
   commit(commit: Commit): Promise<CommitResult> {
@@ -141,11 +150,7 @@ export class MemoryDriver implements Driver {
   }
 
   #newest(key: SessionKey): SessionKey {
-    let newest = key;
-    for (let older = this.#olderKeys.get(key); older !== undefined; older = this.#olderKeys.get(newest)) {
-      newest = older.to;
-    }
-    return newest;
+    return this.#sessions.has(key) ? key : (this.#olderKeys.get(key)?.lead.key ?? key);
   }
 
   #apply(commit: Commit): CommitResult {
@@ -172,16 +177,23 @@ export class MemoryDriver implements Driver {
   #rename(key: SessionKey, { to, until, next }: Rename): void {
     const stored = this.#sessions.get(key);
     const lock = this.#locks.get(key);
+    const lead = this.#leads.get(key) ?? { key };
+    lead.key = to;
     if (stored !== undefined) this.#sessions.set(to, { ...stored, key: to });
     if (lock !== undefined) this.#locks.set(to, lock);
     this.#sessions.delete(key);
     this.#locks.delete(key);
-    this.#olderKeys.set(key, { to, until, next });
+    this.#leads.delete(key);
+    this.#leads.set(to, lead);
+    this.#olderKeys.set(key, { lead, until, next });
   }
 
   #end(key: SessionKey, reason: Ending['reason'], now: number): boolean {
     const stored = this.#sessions.get(key);
+    const lead = this.#leads.get(key);
     if (stored !== undefined) this.#outbox.add(eventsOf(stored, { reason, now }));
+    if (lead !== undefined) lead.key = undefined;
+    this.#leads.delete(key);
     return this.#sessions.delete(key);
   }
 }

@@ -16,7 +16,7 @@ export interface Notice {
   /** Changes were not kept: the session had ended, or the request failed. */
   readonly drop: { readonly reason: 'ended' | 'failed' };
   /** A use was not recorded, since one was shortly before. */
-  readonly 'touch-saved': Readonly<Record<never, never>>;
+  readonly 'touch-saved': Readonly<Record<string, never>>;
   /** A session ended. */
   readonly end: { readonly reason: string };
   /** A sweep is over. */

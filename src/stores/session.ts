@@ -1,9 +1,11 @@
 import type { Codec } from './codec.js';
-import type { Alias, AppChanges, Commit, Encoded, Registration, Rename, StoredSession } from './driver.js';
+import type { Alias, Commit, Encoded, Registration, Rename, StoredSession } from './driver.js';
 import { type Moments, type Move, moved } from './expiry.js';
+import { type CheckedLimits, Room } from './limits.js';
 import { keyOf, newSessionId, type SessionKey } from './session-id.js';
+import type { VisitSettings } from './settings.js';
 import { sealNext } from './successor.js';
-import { type Update, Values } from './values.js';
+import { type TakenChanges, type Update, Values } from './values.js';
 
 /** A difference on its way to the driver. */
 export interface Taken {
@@ -12,6 +14,8 @@ export interface Taken {
   readonly left: string | undefined;
   /** The commit failed: its difference is to be committed again, with what has changed since. */
   readonly giveBack: () => void;
+  /** The applications an `update` of which has met another value than the one that this request saw. */
+  readonly merged: () => string[];
 }
 
 /** What is stored, as far as this request knows. */
@@ -38,13 +42,22 @@ interface Pending {
 /** One session as one request sees it: its id and moments, and the values of every application that looked. */
 export class Session {
   readonly #codec: Codec;
+  readonly #limits: CheckedLimits;
   readonly #apps = new Map<string, Values>();
+  #room: Room;
   #known: Known;
   #pending: Pending = NOTHING;
 
   /** `found` is what is stored; without it the session is a new one. */
-  constructor(codec: Codec, id: string, moments: Moments, found?: StoredSession) {
+  constructor(
+    { codec, limits }: Pick<VisitSettings, 'codec' | 'limits'>,
+    id: string,
+    moments: Moments,
+    found?: StoredSession,
+  ) {
     this.#codec = codec;
+    this.#limits = limits;
+    this.#room = new Room(limits, this.#apps, found?.values);
     this.#known = {
       id,
       key: found?.key ?? keyOf(id),
@@ -89,7 +102,7 @@ export class Session {
   values(app: string): Values {
     const known = this.#apps.get(app);
     if (known !== undefined) return known;
-    const made = new Values(this.#codec, this.#loaded?.get(app));
+    const made = new Values(this.#codec, this.#room, this.#loaded?.get(app));
     this.#apps.set(app, made);
     return made;
   }
@@ -106,17 +119,17 @@ export class Session {
 
   /** Drops the values of all applications, here and where they are stored. */
   empty(): void {
-    this.#apps.clear();
     this.#pending = { ...this.#pending, empty: true };
+    this.#forgetApps();
   }
 
   register(registration: Registration): void {
     this.#pending = { ...this.#pending, register: [...(this.#pending.register ?? []), registration] };
   }
 
-  /** Gives it another id. A new one, which nobody has seen, needs none. */
+  /** Gives it another id: for a session that is stored. */
   regenerate(grace: number): void {
-    if (this.stored) this.#pending = { ...this.#pending, next: { id: newSessionId(), grace } };
+    this.#pending = { ...this.#pending, next: { id: newSessionId(), grace } };
   }
 
   /** Another request has given it this id. */
@@ -138,6 +151,7 @@ export class Session {
     return {
       commit,
       left: before.pending.next && before.known.id,
+      merged: () => taken.filter(({ merged }) => merged()).map(({ app }) => app),
       giveBack: () => {
         this.#known = before.known;
         this.#pending = together(before.pending, this.#pending);
@@ -170,9 +184,16 @@ export class Session {
 
   /** Drops the changes that were not taken yet. */
   rollback(): void {
-    if (this.#pending.empty === true) this.#apps.clear();
-    for (const values of this.#apps.values()) values.rollback();
+    const { empty } = this.#pending;
     this.#pending = NOTHING;
+    if (empty === true) this.#forgetApps();
+    for (const values of this.#apps.values()) values.rollback();
+  }
+
+  /** The applications are to look anew at what there is now. */
+  #forgetApps(): void {
+    this.#apps.clear();
+    this.#room = new Room(this.#limits, this.#apps, this.#loaded);
   }
 
   get #loaded(): Known['values'] {
@@ -237,11 +258,7 @@ const NOTHING: Pending = {};
 
 const NO_APPS: ReadonlySet<string> = new Set();
 
-function takeValues([app, values]: [string, Values]): {
-  app: string;
-  difference: AppChanges;
-  giveBack: () => void;
-} {
+function takeValues([app, values]: [string, Values]): TakenChanges & { app: string } {
   return { app, ...values.take() };
 }
 

@@ -73,7 +73,7 @@ export class SqliteDriver implements Driver {
   end({ key, reason, now, corrupt = [] }: Ending): Promise<boolean> {
     return this.#database.write(() => {
       const { sessions, quarantine } = this.#tables;
-      const row = sessions.find(key) ?? sessions.find(sessions.newest(key));
+      const row = sessions.find(key) ?? sessions.findOlder(key);
       if (row === undefined) return false;
       quarantine.add(corrupt, now);
       this.#end(row, reason, now);
@@ -84,16 +84,13 @@ export class SqliteDriver implements Driver {
   /** Walks along the sessions: an index on the deadline would cost every commit more than it gives the sweep. */
   async sweep(sweep: Sweep): Promise<SweepStep> {
     const { from, to, after = '0', limit } = sweep;
-    const { sessions } = this.#tables;
+    const { sessions } = this.#database.run(() => this.#tables);
     const isPast = (row: Row) => deadlineOf(row) >= from && deadlineOf(row) <= to;
     const seen = this.#database.run(() => sessions.walk(Number(after), limit));
     const past = seen.filter(isPast);
-    const isStillPast = ({ number }: Row) => {
-      const row = sessions.at(number);
-      return row !== undefined && isPast(row);
-    };
     const end = () => {
-      const ending = past.filter(isStillPast);
+      // as they are by now: they may have been prolonged, renamed, or given a handler
+      const ending = past.flatMap(({ number }) => sessions.at(number) ?? []).filter(isPast);
       for (const row of ending) this.#end(row, endingOf(row), to);
       return ending.length;
     };
@@ -112,7 +109,7 @@ export class SqliteDriver implements Driver {
 
   lock(lock: Lock): Promise<boolean> {
     const { locks, sessions } = this.#tables;
-    return this.#database.write(() => locks.take(sessions.newest(lock.key), lock));
+    return this.#database.write(() => locks.take(sessions.findOlder(lock.key)?.key ?? lock.key, lock));
   }
 
   unlock(owner: string): Promise<boolean> {
@@ -131,11 +128,7 @@ export class SqliteDriver implements Driver {
 
   #load(key: SessionKey): StoredSession | undefined {
     const { sessions } = this.#tables;
-    const found = sessions.load(key);
-    if (found !== undefined) return found;
-    const alias = sessions.alias(key);
-    const stored = alias && sessions.load(sessions.newest(key));
-    return stored && { ...stored, alias };
+    return sessions.load(key) ?? sessions.loadOlder(key);
   }
 
   #apply(commit: Commit): CommitResult {
@@ -152,7 +145,7 @@ export class SqliteDriver implements Driver {
     const { key, now, move, empty = false, changes, register, rename } = commit;
     const { sessions, locks } = this.#tables;
     const found = sessions.find(key);
-    const row = found ?? sessions.find(sessions.newest(key));
+    const row = found ?? sessions.findOlder(key);
     if (row === undefined || deadlineOf(row) <= now) return 'gone';
     if (move !== undefined) sessions.move(row.number, moved(row, move));
     if (register !== undefined)
@@ -174,9 +167,12 @@ export class SqliteDriver implements Driver {
     sessions.remove(row.number);
   }
 
-  /** What only serves those who come late. */
-  #forget({ to, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<number> {
+  /** What only serves those who come late. Looks before it writes: most looks find nothing, and cost no lock. */
+  async #forget({ to, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<number> {
     const { sessions, outbox, locks } = this.#tables;
+    const isThere = () =>
+      sessions.hasAliases(aliasesBefore) || locks.hasOver(to) || outbox.hasOlder(eventsBefore);
+    if (!this.#database.run(isThere)) return 0;
     return this.#database.write(() => {
       sessions.forgetAliases(aliasesBefore);
       locks.forget(to);

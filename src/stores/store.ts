@@ -1,70 +1,84 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Value } from './codec.js';
 import { SessionError } from './errors.js';
-import type { Update, Values } from './values.js';
+import { Room } from './limits.js';
+import type { AnyValues, ItemOf, Kept, NumberKeyOf, Storables } from './storable.js';
+import { type Update, Values } from './values.js';
 import type { Visit } from './visit.js';
 
 /**
  * The values that one application keeps in the session. Reading makes no session; the first change does. Values come
- * back frozen, since a change in place would not be saved. PythonWeb's `Store`.
+ * back frozen or as copies, since a change in place would not be saved. PythonWeb's `Store`.
  *
  * Changes are committed as differences: what other requests change in other keys stays, and `update` and `increment`
  * apply to the value that is stored by then. After an ended session reads are empty, and a change makes a new session.
+ *
+ * A type says which keys there are and what they hold; declare lists in it `readonly`, as that is how they come back.
+ * The compiler holds this program to it, but what an older one has stored may still be otherwise. `Absent` is what an
+ * absent key has: undefined, or with defaults never.
  */
-export class Store implements Iterable<[key: string, value: Value]> {
+export class Store<T extends Storables<T> = AnyValues, Absent = undefined> implements Iterable<ItemOf<T>> {
   /** The application's name. */
   readonly app: string;
   readonly #visit: Visit;
+  readonly #defaults: Partial<AnyValues> | undefined;
 
   /** Made by `manager.store(app)`. @throws SessionError `BAD_APP` for a name outside `a-z A-Z 0-9 - _ .`, 1 to 255. */
-  constructor(visit: Visit, app: string) {
+  constructor(visit: Visit, app: string, defaults?: T) {
     checkApp(app);
     this.app = app;
     this.#visit = visit;
+    this.#defaults = defaults;
   }
 
-  /** How many keys there are. */
+  /** How many keys there are. Defaults do not count. */
   get size(): number {
     return this.keys().length;
   }
 
-  /** The value, undefined when absent. @throws SessionError `CORRUPT_VALUE` when what is stored cannot be decoded. */
-  get(key: string): Value | undefined {
-    return this.#read?.get(key);
+  /**
+   * The value; when absent a copy of its default, or undefined.
+   * @throws SessionError `CORRUPT_VALUE` when what is stored cannot be decoded; `NOT_STORABLE` for a default of such a kind.
+   */
+  get<K extends keyof T & string>(key: K): T[K] | Absent {
+    return this.#orDefault(key, this.#read?.get(key)) as T[K] | Absent;
   }
 
-  has(key: string): boolean {
+  /** Whether there is a value, whatever the default. */
+  has(key: keyof T & string): boolean {
     return this.#read?.has(key) ?? false;
   }
 
-  keys(): string[] {
-    return this.#read?.keys() ?? [];
+  /** Of the values that are there. Defaults have no part in this, nor in `values`, `items` and iteration. */
+  keys(): (keyof T & string)[] {
+    return (this.#read?.keys() ?? []) as (keyof T & string)[];
   }
 
-  values(): Value[] {
+  values(): Kept<T, keyof T & string>[] {
     return this.items().map(([, value]) => value);
   }
 
-  items(): [key: string, value: Value][] {
-    return this.keys().map((key) => [key, this.get(key) as Value]);
+  items(): ItemOf<T>[] {
+    return this.keys().map((key) => [key, this.get(key)] as ItemOf<T>);
   }
 
-  [Symbol.iterator](): Iterator<[key: string, value: Value]> {
+  [Symbol.iterator](): Iterator<ItemOf<T>> {
     return this.items()[Symbol.iterator]();
   }
 
   /**
    * Keeps a copy of the value. Of two requests that set one key, the last commit wins.
-   * @throws SessionError `NOT_STORABLE` with the path of a part that cannot be kept; `BAD_KEY`; `REPLY_SENT`.
+   * @throws SessionError `NOT_STORABLE` with the path of a part that cannot be kept; `TOO_LARGE` over one of the limits;
+   * `BAD_KEY`; `REPLY_SENT`.
    */
-  set(key: string, value: Value): void {
+  set<K extends keyof T & string>(key: K, value: Kept<T, K>): void {
     checkKey(key);
-    if (this.#read === undefined) this.#visit.settings.codec.encode(value); // before a session is made for it
-    this.#write.set(key, value);
+    if (this.#read === undefined) this.#nobodys().set(key, value as Value);
+    this.#write.set(key, value as Value);
   }
 
   /** Forgets the key. False when it was absent, which is no error and makes no session. */
-  delete(key: string): boolean {
+  delete(key: keyof T & string): boolean {
     return this.has(key) && this.#write.delete(key);
   }
 
@@ -75,25 +89,25 @@ export class Store implements Iterable<[key: string, value: Value]> {
 
   /**
    * Changes a value by a function of it, which is applied to the value stored at the moment of the commit, so that
-   * nothing is lost between parallel requests and nobody waits. It is synchronous and pure, since it may run again;
-   * undefined stands for an absent key, in and out. Answers the value as this request sees it.
+   * nothing is lost between parallel requests and nobody waits. It is synchronous and pure, since it may run again. For
+   * an absent key it gets the default, else undefined; when it answers undefined the key is forgotten. Answers what `get`
+   * then does, the value as this request sees it.
    */
-  update(key: string, update: Update): Value | undefined {
+  update<K extends keyof T & string>(
+    key: K,
+    update: (value: T[K] | Absent) => T[K] | undefined,
+  ): T[K] | Absent {
     checkKey(key);
-    if (this.#read === undefined) {
-      const first = update(undefined);
-      if (first === undefined) return undefined;
-      this.#visit.settings.codec.encode(first); // before a session is made for it
-    }
-    return this.#write.update(key, update);
+    return this.#update(key, update as Update) as T[K] | Absent;
   }
 
   /**
-   * Adds to a number, from 0 when it is absent. Answers the sum as this request sees it.
+   * Adds to a number; when it is absent to its default, else to 0. Answers the sum as this request sees it.
    * @throws SessionError `NOT_A_NUMBER` when the key holds something else.
    */
-  increment(key: string, by = 1): number {
-    return this.update(key, (value = 0) => {
+  increment(key: NumberKeyOf<T>, by = 1): number {
+    checkKey(key);
+    return this.#update(key, (value = 0) => {
       if (typeof value === 'number') return value + by;
       throw new SessionError(
         'NOT_A_NUMBER',
@@ -103,23 +117,49 @@ export class Store implements Iterable<[key: string, value: Value]> {
   }
 
   /**
-   * Sets the value if the stored one equals `expected` (undefined: absent) at this moment. Commits alone and at once,
-   * and is not undone when the request fails. Resolves with whether it was set.
-   * @throws SessionError `UNSAVED` when this request has changed the key before: save that, or roll back.
+   * Sets the value if the stored one equals `expected` at this moment. An absent key equals undefined, and its default
+   * too, so that what `get` answered can be expected. Commits alone and at once, and is not undone when the request fails.
+   * Resolves with whether it was set.
+   * @throws SessionError `UNSAVED` when this request has changed the key before: save that, or roll back. What `set`
+   * throws.
    */
-  async compareAndSet(key: string, expected: Value | undefined, value: Value): Promise<boolean> {
+  async compareAndSet<K extends keyof T & string>(
+    key: K,
+    expected: T[K] | undefined,
+    value: Kept<T, K>,
+  ): Promise<boolean> {
     checkKey(key);
-    const { codec } = this.#visit.settings;
-    codec.encode(value); // before a session is made for it
-    if (this.#read === undefined && expected !== undefined) return false;
-    const wanted = expected === undefined ? undefined : codec.decode(codec.encode(expected));
+    (this.#read ?? this.#nobodys()).assertKeeps(key, value as Value);
+    const wanted = this.#copy(expected as Value | undefined);
+    const matches = (stored: Value | undefined) =>
+      isDeepStrictEqual(wanted === undefined ? stored : this.#orDefault(key, stored), wanted);
+    if (this.#read === undefined && !matches(undefined)) return false;
     let swapped = false;
     const swap: Update = (stored) => {
-      swapped = isDeepStrictEqual(stored, wanted);
-      return swapped ? value : stored;
+      swapped = matches(stored);
+      return swapped ? (value as Value) : stored;
     };
     const applied = await this.#visit.commitAlone(this.app, key, swap);
     return applied && swapped;
+  }
+
+  #update(key: string, update: Update): Value | undefined {
+    const change: Update =
+      this.#defaults === undefined ? update : (stored) => update(this.#orDefault(key, stored));
+    const nothing = this.#read === undefined && this.#nobodys().update(key, change) === undefined;
+    return this.#orDefault(key, nothing ? undefined : this.#write.update(key, change));
+  }
+
+  #orDefault(key: string, value: Value | undefined): Value | undefined {
+    const defaults = this.#defaults;
+    if (value !== undefined || defaults === undefined || !Object.hasOwn(defaults, key)) return value;
+    return this.#copy(defaults[key]); // a program's defaults last longer than this request
+  }
+
+  /** As it would come back. */
+  #copy(value: Value | undefined): Value | undefined {
+    const { codec } = this.#visit.settings;
+    return value === undefined ? undefined : codec.decode(codec.encode(value));
   }
 
   get #read(): Values | undefined {
@@ -128,6 +168,12 @@ export class Store implements Iterable<[key: string, value: Value]> {
 
   get #write(): Values {
     return this.#visit.use().values(this.app);
+  }
+
+  /** Values to try a change on, so that no session is made for one that is refused. */
+  #nobodys(): Values {
+    const { codec, limits } = this.#visit.settings;
+    return new Values(codec, new Room(limits));
   }
 }
 

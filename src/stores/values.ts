@@ -1,6 +1,7 @@
 import type { Codec, Value } from './codec.js';
 import type { AppChanges, Change, Encoded } from './driver.js';
 import { SessionError } from './errors.js';
+import { type Counted, type Room, sizeOf } from './limits.js';
 
 /** A pure function of a key's value; undefined stands for a missing key, in and out. */
 export type Update = (value: Value | undefined) => Value | undefined;
@@ -9,15 +10,18 @@ export type Update = (value: Value | undefined) => Value | undefined;
  * One application's values as this request sees them: what was loaded, and over it the difference this request makes.
  * The difference is kept as operations, so that it can be applied to what is stored at the moment of the commit.
  */
-export class Values {
+export class Values implements Counted {
   readonly #codec: Codec;
+  readonly #room: Room;
   #loaded: ReadonlyMap<string, Encoded>;
   readonly #decoded = new Map<string, Value>();
   #emptied = false;
   #changes = new Map<string, LocalChange>();
+  #bytes: number | undefined;
 
-  constructor(codec: Codec, loaded: ReadonlyMap<string, Encoded> = NONE) {
+  constructor(codec: Codec, room: Room, loaded: ReadonlyMap<string, Encoded> = NONE) {
     this.#codec = codec;
+    this.#room = room;
     this.#loaded = loaded;
   }
 
@@ -27,7 +31,7 @@ export class Values {
     const known = this.#decoded.get(key);
     if (known !== undefined) return known;
     const value = this.#decode(key, encoded);
-    this.#decoded.set(key, value);
+    if (Object.isFrozen(value)) this.#decoded.set(key, value); // what one reader can change is not for the next
     return value;
   }
 
@@ -46,6 +50,16 @@ export class Values {
     return this.#emptied || this.#changes.has(key);
   }
 
+  /** Of what this request sees. Counted when it is first asked for, and kept from then on. */
+  get bytes(): number {
+    return (this.#bytes ??= this.keys().reduce((sum, key) => sum + sizeOf(key, this.#encoded(key)), 0));
+  }
+
+  /** Refuses what `set` would refuse. @throws SessionError `NOT_STORABLE` or `TOO_LARGE` */
+  assertKeeps(key: string, value: Value): void {
+    this.#room.growth(this, key, this.#encoded(key), this.#codec.encode(value));
+  }
+
   set(key: string, value: Value): void {
     const encoded = this.#codec.encode(value);
     this.#change(key, { kind: 'set', value: encoded }, encoded);
@@ -61,6 +75,7 @@ export class Values {
     this.#changes.clear();
     this.#decoded.clear();
     this.#emptied = true;
+    this.#bytes = undefined;
   }
 
   update(key: string, update: Update): Value | undefined {
@@ -76,15 +91,20 @@ export class Values {
 
   /** Takes the difference for a commit. From here on this request sees it as stored. */
   take(): TakenChanges {
-    const difference = { empty: this.#emptied, keys: this.#changesByKey() };
     const before = this.#loaded;
+    let merged = false;
+    const noteMerge = (key: string, stored: Encoded | undefined) => {
+      if (stored !== before.get(key)) merged = true;
+    };
+    const difference = { empty: this.#emptied, keys: this.#changesByKey(noteMerge) };
     this.#loaded = new Map(this.keys().map((key) => [key, this.#encoded(key) ?? '']));
     this.rollback();
     const giveBack = () => {
       this.#giveBack(difference);
       this.#loaded = before;
+      this.#bytes = undefined;
     };
-    return { difference, giveBack };
+    return { difference, giveBack, merged: () => merged };
   }
 
   /** A change of one key that is committed without the others, and what to do once it is. */
@@ -97,6 +117,7 @@ export class Values {
       else loaded.set(key, after);
       this.#loaded = loaded;
       this.#decoded.delete(key);
+      this.#bytes = undefined;
     };
     return { change: { kind: 'update', apply }, done };
   }
@@ -106,11 +127,12 @@ export class Values {
     this.#changes = new Map();
     this.#decoded.clear();
     this.#emptied = false;
+    this.#bytes = undefined;
   }
 
-  #changesByKey(): Map<string, Change> {
+  #changesByKey(noteMerge: (key: string, stored: Encoded | undefined) => void): Map<string, Change> {
     const changes = new Map<string, Change>();
-    for (const [key, { change }] of this.#changes) changes.set(key, change);
+    for (const [key, { change }] of this.#changes) changes.set(key, noting(change, key, noteMerge));
     return changes;
   }
 
@@ -132,9 +154,11 @@ export class Values {
   }
 
   #change(key: string, change: Change, encoded: Encoded | undefined): void {
+    const growth = this.#room.growth(this, key, this.#encoded(key), encoded);
     const before = this.#changes.get(key)?.change ?? (this.#emptied ? DELETE : undefined);
     this.#decoded.delete(key);
     this.#changes.set(key, { change: before === undefined ? change : compose(before, change), encoded });
+    if (this.#bytes !== undefined) this.#bytes += growth;
   }
 
   #apply(key: string, update: Update, stored: Encoded | undefined): Encoded | undefined {
@@ -156,6 +180,8 @@ export interface TakenChanges {
   readonly difference: AppChanges;
   /** The commit failed: the difference is to be committed again, below what has changed since. */
   readonly giveBack: () => void;
+  /** Whether an `update` has met another value than the one that this request saw. */
+  readonly merged: () => boolean;
 }
 
 /** A change, and the value it leaves as this request sees it. */
@@ -175,6 +201,20 @@ function compose(before: Change, after: Change): Change {
     return { kind: 'update', apply: (stored) => after.apply(before.apply(stored)) };
   const value = after.apply(before.kind === 'set' ? before.value : undefined);
   return value === undefined ? DELETE : { kind: 'set', value };
+}
+
+/** An update tells what it is applied to. */
+function noting(
+  change: Change,
+  key: string,
+  note: (key: string, stored: Encoded | undefined) => void,
+): Change {
+  if (change.kind !== 'update') return change;
+  const apply = (stored: Encoded | undefined) => {
+    note(key, stored);
+    return change.apply(stored);
+  };
+  return { kind: 'update', apply };
 }
 
 function corrupt(key: string): SessionError {

@@ -1,48 +1,20 @@
 import type { Environ } from '../app/environ.js';
-import { allSettled } from '../app/promise.js';
 import type { Header } from '../app/headers.js';
 import type { Connection, Participant } from '../database/connection.js';
-import { transactionOpen } from '../database/write-queue.js';
-import type { Clock } from './clock.js';
 import type { Codec } from './codec.js';
-import type { SessionCookie } from './cookie.js';
-import type { Commit, CommitResult, CorruptValue, Driver, Encoded, Ending, EndReason } from './driver.js';
-import type { Registration, StoredSession } from './driver.js';
+import type { Carried } from './carrier.js';
+import { Commits, type Farewell, isHttps, type Outcome } from './commits.js';
+import type { CorruptValue, Encoded, EndReason, Registration, StoredSession } from './driver.js';
 import { SessionError } from './errors.js';
-import { deadlineOf, isTouchDue, judge, type Moments, type Verdict } from './expiry.js';
+import { isTouchDue, judge, type Moments, type Verdict } from './expiry.js';
 import { lockLost, type LockOptions, SessionLock } from './lock.js';
-import type { Notice, Notices } from './notices.js';
 import { checkPower } from './powers.js';
-import { Session, type Taken } from './session.js';
+import { Session } from './session.js';
 import { isSessionId, keyOf, newSessionId, type SessionKey } from './session-id.js';
 import { SetCookies } from './set-cookies.js';
-import { openNext } from './successor.js';
+import type { VisitSettings } from './settings.js';
 import type { Update } from './values.js';
-import type { Ended, Watcher } from './watcher.js';
-
-/** What one session layer gives to all its visits. */
-export interface VisitSettings {
-  readonly driver: Driver;
-  readonly cookie: SessionCookie;
-  readonly codec: Codec;
-  readonly clock: Clock;
-  /** The life of a new session in seconds. Infinity: no fixed end. */
-  readonly lifetime: number;
-  /** How long a new session lives without use, in seconds. Infinity: for ever. */
-  readonly idle: number;
-  readonly invalidateCorrupt: InvalidateCorrupt;
-  readonly notices: Notices;
-  readonly watcher: Watcher;
-}
-
-/**
- * What happens to a session with a value that cannot be decoded. `throw`: reading that value throws. `new`: the session
- * ends, and the request goes on as without one. `quarantine`: so too, and such values are kept aside.
- */
-export type InvalidateCorrupt = 'throw' | 'new' | 'quarantine';
-
-/** What became of the request's changes. `dropped`: the session had ended, or the reply failed. */
-export type Outcome = 'unchanged' | 'committed' | 'dropped';
+import type { Ended } from './watcher.js';
 
 /**
  * One request's use of its session: found at the first look, made at the first use, committed at the end. The manager
@@ -53,27 +25,25 @@ export class Visit implements Participant {
   readonly environ: Environ;
   readonly cookies: SetCookies = new SetCookies();
   readonly #connection: Connection | undefined;
-  /** Made when needed, as most requests end nothing. */
-  #endings: Map<SessionKey, Farewell> | undefined;
+  /** What the request came with; null until somebody asks. */
+  #carried: Carried | undefined | null = null;
+  /** Made when needed, as most requests change nothing. */
+  #madeCommits: Commits | undefined;
+  /** The applications around this request that have an `onEnd`. */
+  #listening: Set<string> | undefined;
   #session: Session | undefined;
   #verdict: Verdict | undefined;
   /** When the session was last found. */
   #usedAt = 0;
   /** What this request has ended, committed or not. */
   #ended: Set<SessionKey> | undefined;
-  /** The applications around this request that have an `onEnd`. */
-  #listening: Set<string> | undefined;
-  /** Callbacks for the end of a session whose commit is to come. */
-  #callbacks: Ended[] | undefined;
   #lock: SessionLock | undefined;
   #created = true;
   #wasInvalidated = false;
   #chosenEnd: number | undefined;
   #clearByHand = false;
-  #saving: Promise<void> | undefined;
-  #outcome: Outcome = 'unchanged';
-  /** Whether changes were dropped, whatever else was committed. */
-  #lost = false;
+  /** Whether the cookie is, or is to be, that of the session that was ended. */
+  #clears = true;
   #closed = false;
 
   constructor(settings: VisitSettings, environ: Environ, connection?: Connection) {
@@ -95,7 +65,7 @@ export class Visit implements Participant {
   }
 
   get https(): boolean {
-    return this.environ['tsgi.url_scheme'] === 'https';
+    return isHttps(this.environ);
   }
 
   /** Whether the reply has been given. */
@@ -104,7 +74,7 @@ export class Visit implements Participant {
   }
 
   get outcome(): Outcome {
-    return this.#outcome;
+    return this.#madeCommits?.outcome ?? 'unchanged';
   }
 
   /** Whether anybody looked: the reply then depends on the cookie. */
@@ -134,8 +104,14 @@ export class Visit implements Participant {
     return this.look()?.moments ?? this.#newMoments(this.settings.lifetime, this.#chosenEnd);
   }
 
+  /** What the request came with. */
+  get carried(): Carried | undefined {
+    if (this.#carried === null) this.#carried = this.settings.carrier.read(this.environ);
+    return this.#carried;
+  }
+
   cookieSessionID(): string | undefined {
-    return this.settings.cookie.read(this.environ['HTTP_COOKIE'], this.https);
+    return this.carried?.id;
   }
 
   /** The session this request has, if it has one. Finds it at the first look. */
@@ -158,9 +134,9 @@ export class Visit implements Participant {
     const lifetime = ownLifetime ?? this.settings.lifetime;
     const moments = this.#newMoments(lifetime, ownLifetime === undefined ? this.#chosenEnd : undefined);
     this.#chosenEnd = undefined;
-    this.#session = new Session(this.settings.codec, newSessionId(), moments);
+    this.#session = new Session(this.settings, newSessionId(), moments);
     this.#connection?.enlist(this);
-    this.setCookie(sendCookie);
+    if (this.settings.carrier.usesCookies) this.setCookie(sendCookie);
     return this.#session;
   }
 
@@ -186,7 +162,7 @@ export class Visit implements Participant {
     }
     session.move({ expireTime });
     this.#connection?.enlist(this);
-    if (this.settings.cookie.followsSession) this.setCookie(true);
+    if (this.settings.carrier.followsSession && this.#isInCookie(session)) this.setCookie(true);
   }
 
   /** Records this use of the session, whether one was recorded shortly before or not. */
@@ -202,8 +178,10 @@ export class Visit implements Participant {
     this.#assertOpen();
     checkPower(this.settings.driver, 'aliases', 'regenerate()');
     if (this.look()?.stored !== true) return;
-    this.use().regenerate(grace);
-    this.setCookie(true);
+    const session = this.use();
+    const isInCookie = this.#isInCookie(session);
+    session.regenerate(grace);
+    if (isInCookie) this.setCookie(true);
   }
 
   /** Ends the session for this request now; the driver hears of it with the commit. */
@@ -214,6 +192,7 @@ export class Visit implements Participant {
     if (session === undefined) return;
     if (session.stored) this.#farewell(session.key, { reason });
     this.#clearByHand = !sendCookie;
+    this.#clears = this.#isInCookie(session);
     this.#leave();
   }
 
@@ -235,7 +214,7 @@ export class Visit implements Participant {
   /** Has a callback called at the session's end, in this process. It counts once the session is stored. */
   watch(callback: Ended): void {
     this.use();
-    (this.#callbacks ??= []).push(callback);
+    this.#commits.watch(callback);
   }
 
   /** Waits for the lock of the session, and reads it again. Makes one when there is none. */
@@ -253,17 +232,17 @@ export class Visit implements Participant {
     await this.#lock?.release();
   }
 
-  /** Runs what nobody else that asks for the lock runs at the same time. What it changed is saved before the lock is given back. */
+  /** Runs what nobody else who asks for the lock runs meanwhile. What it changes is saved as a whole or not at all. */
   async withLock<T>(work: () => T | Promise<T>, options: LockOptions): Promise<T> {
     await this.lock(options);
     try {
       const result = await work();
-      if (!(await this.#stillLocked(options))) {
-        this.rollback();
-        throw lockLost();
-      }
+      if (!(await this.#stillLocked(options))) throw lockLost();
       await this.save();
       return result;
+    } catch (error) {
+      this.rollback();
+      throw error;
     } finally {
       await this.#lock?.release();
     }
@@ -271,7 +250,8 @@ export class Visit implements Participant {
 
   /** Queues the cookie of the session, making one when there is none. */
   setCookie(send: boolean): Header {
-    const { cookie, clock } = this.settings;
+    const { carrier, clock } = this.settings;
+    const { cookie } = carrier;
     const { id, moments } = this.use();
     return this.cookies.add(cookie.write(id, this.https, moments.expireTime, clock.now()), send, keyOf(id));
   }
@@ -279,7 +259,7 @@ export class Visit implements Participant {
   /** Queues a cookie that makes the browser forget the session's. */
   clearCookie(send: boolean): Header {
     this.#assertOpen();
-    return this.cookies.add(this.settings.cookie.clear(this.https), send, 'ending');
+    return this.cookies.add(this.settings.carrier.cookie.clear(this.https), send, 'ending');
   }
 
   /** Commits what changed so far. Resolves when it is durable; what then fails does not drop it. */
@@ -293,21 +273,14 @@ export class Visit implements Participant {
   async commitAlone(app: string, key: string, update: Update): Promise<boolean> {
     const session = this.use();
     if (session.values(app).changes(key)) throw unsaved('compareAndSet() of a key');
-    return this.#inTurn(async () => {
-      const now = this.settings.clock.now();
-      const { commit, done } = session.alone(now, app, key, update, this.#listening);
-      if ((await this.#send(commit)) === 'gone') return false;
-      this.cookies.seal();
-      done();
-      return true;
-    });
+    return this.#commits.alone(session, app, key, update);
   }
 
   /** Drops the values that changed since the last `save`. An ended session stays ended. */
   rollback(): void {
     const session = this.#session;
-    this.#callbacks = undefined;
     if (session === undefined || this.#closed) return;
+    this.#madeCommits?.forgetCallbacks();
     session.rollback();
     if (session.stored) this.cookies.rollback();
     else this.#leave();
@@ -319,16 +292,40 @@ export class Visit implements Participant {
    * nothing to wait for.
    */
   finish(keep: boolean): Promise<void> | undefined {
-    if (!keep && this.#session?.changed === true) {
-      this.rollback();
-      this.#lost = true;
-      this.#outcome = 'dropped';
-      this.settings.notices.tell('drop', { reason: 'failed' });
-    }
+    if (!keep) this.#drop();
     this.#noteUse();
     this.#closed = true;
-    const saving = this.#saving === undefined && !this.#changed ? undefined : this.#save();
-    return this.#lock?.held === true ? this.#finishLocked(this.#lock, saving) : saving;
+    let ending = this.#isWaiting ? this.#commits.save() : undefined;
+    if (this.#carried?.aged === true && this.#carried.by === 'cookie')
+      ending = this.#signAgain(this.#carried.id, ending);
+    return this.#lock?.held === true ? this.#finishLocked(this.#lock, ending) : ending;
+  }
+
+  /**
+   * The cookie was signed by an older secret. It is sent anew when nothing else is, and when the session is still there: what
+   * has ended, or got another id meanwhile, may have left a newer cookie in the browser.
+   */
+  async #signAgain(id: string, saving: Promise<void> | undefined): Promise<void> {
+    await saving;
+    if (this.cookies.waiting.length > 0) return;
+    const { driver, carrier, clock } = this.settings;
+    const stored = await driver.load(keyOf(id)).catch(() => undefined); // then the next request tries again
+    if (stored?.alias !== undefined || judge(stored, clock.now()).state !== 'live') return;
+    const { expireTime = 0 } = stored ?? {};
+    this.cookies.add(carrier.cookie.write(id, this.https, expireTime, clock.now()), true, keyOf(id));
+  }
+
+  /** Whether the browser has this session in its cookie, or is to have it. One that came by the option `id` it has not. */
+  #isInCookie(session: Session): boolean {
+    if (!this.settings.carrier.usesCookies) return false;
+    return this.#carried?.by !== 'id' || this.#carried.id !== session.id;
+  }
+
+  #drop(): void {
+    if (this.#session?.changed === true) {
+      this.rollback();
+      this.#commits.noteFailure();
+    } else this.#madeCommits?.forgetCallbacks();
   }
 
   async #finishLocked(lock: SessionLock, saving: Promise<void> | undefined): Promise<void> {
@@ -345,17 +342,26 @@ export class Visit implements Participant {
   }
 
   async #saveOpen(): Promise<void> {
-    if (this.#saving === undefined && !this.#changed) return;
+    if (!this.#isWaiting) return;
     this.#assertOpen();
-    await this.#save();
+    await this.#commits.save();
   }
 
-  get #changed(): boolean {
-    return this.#hasEndings || this.#session?.changed === true || this.#callbacks !== undefined;
+  get #commits(): Commits {
+    return (this.#madeCommits ??= new Commits({
+      settings: this.settings,
+      environ: this.environ,
+      cookies: this.cookies,
+      connection: this.#connection,
+      listening: this.#listening,
+      inCookie: () => this.settings.carrier.usesCookies && this.#carried?.by !== 'id',
+      current: () => this.#session,
+    }));
   }
 
-  get #hasEndings(): boolean {
-    return this.#endings !== undefined && this.#endings.size > 0;
+  /** Whether there is a commit to wait for, or to be made. */
+  get #isWaiting(): boolean {
+    return this.#madeCommits?.waiting ?? this.#session?.changed === true;
   }
 
   /** A use that another was recorded shortly before needs no write: the deadline leaves room for it. */
@@ -380,16 +386,15 @@ export class Visit implements Participant {
   }
 
   #adopt(id: string, stored: StoredSession | undefined): void {
-    const { codec, clock } = this.settings;
-    this.#usedAt = clock.now();
+    this.#usedAt = this.settings.clock.now();
     const verdict = this.#judge(stored);
     const live = verdict.state === 'live' && stored !== undefined;
     this.#verdict = verdict;
-    this.#session = live ? new Session(codec, id, stored, stored) : undefined;
+    this.#session = live ? new Session(this.settings, id, stored, stored) : undefined;
     this.#created = !live;
     this.#wasInvalidated = !live;
     if (live && stored.alias !== undefined) this.cookies.refuse(keyOf(id));
-    if (verdict.state === 'corrupt') this.clearCookie(true);
+    if (verdict.state === 'corrupt' && this.#carried?.by === 'cookie') this.clearCookie(true);
     this.settings.notices.tell('load', { state: verdict.state });
   }
 
@@ -423,7 +428,7 @@ export class Visit implements Participant {
 
   /** The session ends with the commit. */
   #farewell(key: SessionKey, farewell: Farewell): void {
-    (this.#endings ??= new Map()).set(key, farewell);
+    this.#commits.end(key, farewell);
     (this.#ended ??= new Set()).add(key);
   }
 
@@ -432,112 +437,9 @@ export class Visit implements Participant {
     this.#session = undefined;
     this.#verdict = NONE;
     this.#created = true;
-    this.#callbacks = undefined;
+    this.#madeCommits?.forgetCallbacks();
     this.cookies.rollback();
-    if (this.#hasEndings) this.clearCookie(!this.#clearByHand);
-  }
-
-  #save(): Promise<void> {
-    return this.#inTurn(() => this.#commit());
-  }
-
-  /** One commit at a time: the next takes what has changed when the one before is done. */
-  #inTurn<T>(commit: () => Promise<T>): Promise<T> {
-    const before = this.#saving;
-    const mine = before === undefined ? commit() : before.then(commit);
-    const done = () => {
-      if (this.#saving === settled) this.#saving = undefined;
-    };
-    const settled: Promise<void> = mine.then(done, done);
-    this.#saving = settled;
-    return mine;
-  }
-
-  async #commit(): Promise<void> {
-    const { clock } = this.settings;
-    if (this.#connection?.undoOpenTransaction() === true) throw transactionOpen();
-    const endings = [...(this.#endings ?? [])];
-    this.#endings = undefined;
-    const session = this.#session;
-    const taken = session?.changed === true ? session.take(clock.now(), this.#listening) : undefined;
-    const unseal = this.cookies.seal();
-    await allSettled([
-      ...endings.map((ending) => this.#commitEnding(...ending)),
-      session && taken && this.#commitTaken(session, taken, unseal),
-    ]);
-    if (session !== undefined) this.#startWatching(session);
-  }
-
-  async #commitEnding(key: SessionKey, farewell: Farewell): Promise<void> {
-    const { driver, clock } = this.settings;
-    try {
-      this.#noteEnding(key, farewell, await driver.end({ key, now: clock.now(), ...farewell }));
-    } catch (error) {
-      (this.#endings ??= new Map()).set(key, farewell);
-      throw error;
-    }
-  }
-
-  async #commitTaken(session: Session, taken: Taken, unseal: () => void): Promise<void> {
-    try {
-      const result = await this.#send(taken.commit);
-      if (taken.left !== undefined && result !== 'gone') await this.#noteNext(session, taken, result);
-    } catch (error) {
-      taken.giveBack();
-      unseal();
-      throw error;
-    }
-  }
-
-  async #send(commit: Commit): Promise<CommitResult> {
-    const { driver, notices } = this.settings;
-    const result = await driver.commit(commit);
-    if (isUseOnly(commit)) return result;
-    if (result === 'exists') throw idTaken();
-    if (result !== 'committed') this.cookies.refuse(commit.rename?.to ?? commit.key);
-    if (result === 'gone') {
-      this.#lost = true;
-      notices.tell('drop', { reason: 'ended' });
-    } else if (notices.heard('commit')) notices.tell('commit', noticeOf(commit));
-    this.#outcome = this.#lost ? 'dropped' : 'committed';
-    return result;
-  }
-
-  /** The session has another id: the one it was given here, or that another request was first to give it. */
-  async #noteNext(session: Session, { commit, left = '' }: Taken, result: CommitResult): Promise<void> {
-    const { watcher, cookie, clock } = this.settings;
-    if (commit.rename !== undefined) watcher.moved(commit.key, commit.rename.to);
-    if (commit.rename !== undefined && result === 'committed') return;
-    const id = await this.#newestId(left);
-    if (id === undefined) return;
-    session.adopt(id);
-    const { expireTime } = session.moments;
-    this.cookies.add(cookie.write(id, this.https, expireTime, clock.now()), true, 'successor');
-  }
-
-  /** The id that a session has now, by one that it had: each leads to the next. Undefined when it has ended since. */
-  async #newestId(older: string): Promise<string | undefined> {
-    const stored = await this.settings.driver.load(keyOf(older));
-    if (stored?.alias === undefined) return stored && older;
-    return this.#newestId(openNext(older, stored.alias.next));
-  }
-
-  /** Somebody else may have ended it before: then only the line that clears its cookie is not ours to send. */
-  #noteEnding(key: SessionKey, { reason }: Farewell, applied: boolean): void {
-    const { notices, watcher } = this.settings;
-    if (applied) notices.tell('end', { reason });
-    watcher.ended(key, applied ? reason : undefined);
-    if (!applied) this.cookies.refuse('ending');
-    if (applied && !this.#lost) this.#outcome = 'committed';
-    else if (this.#outcome === 'unchanged') this.#outcome = 'dropped';
-  }
-
-  #startWatching(session: Session): void {
-    const callbacks = this.#callbacks ?? [];
-    this.#callbacks = undefined;
-    for (const callback of callbacks) {
-      this.settings.watcher.watch(session.key, deadlineOf(session.moments), callback);
-    }
+    if (this.#madeCommits?.ending === true && this.#clears) this.clearCookie(!this.#clearByHand);
   }
 
   #assertLoadable(what: string, before: Session | undefined): void {
@@ -554,9 +456,6 @@ export class Visit implements Participant {
   }
 }
 
-/** How a session ends. */
-type Farewell = Pick<Ending, 'reason' | 'corrupt'>;
-
 const NONE: Verdict = { state: 'none' };
 
 function isDecodable(codec: Codec, value: Encoded): boolean {
@@ -566,23 +465,6 @@ function isDecodable(codec: Codec, value: Encoded): boolean {
   } catch {
     return false;
   }
-}
-
-/** Whether it records that the session was used, and nothing that the request changed. */
-function isUseOnly({ create, move, empty, changes, register, rename }: Commit): boolean {
-  if (create !== undefined || empty === true || register !== undefined || rename !== undefined) return false;
-  return changes.size === 0 && move?.accessed !== undefined && move.expireTime === undefined;
-}
-
-function noticeOf({ create, rename, changes }: Commit): Notice['commit'] {
-  return { created: create !== undefined, regenerated: rename !== undefined, applications: changes.size };
-}
-
-function idTaken(): SessionError {
-  return new SessionError(
-    'ID_TAKEN',
-    'A new session id is taken already. Check the random numbers of this machine.',
-  );
 }
 
 function unsaved(what: string): SessionError {

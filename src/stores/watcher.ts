@@ -8,6 +8,8 @@ import type { SessionKey } from './session-id.js';
 export type Ended = (reason: EndReason | undefined) => unknown;
 
 interface Watch {
+  /** What the session is kept under, as far as this process knows. */
+  key: SessionKey;
   readonly callbacks: Ended[];
   cancel: Cancel;
 }
@@ -35,9 +37,9 @@ export class Watcher {
       known.callbacks.push(callback);
       return;
     }
-    const watch = { callbacks: [callback], cancel: () => undefined };
+    const watch = { key, callbacks: [callback], cancel: () => undefined };
     this.#watches.set(key, watch);
-    this.#wait(key, watch, deadline - this.#clock.now());
+    this.#wait(watch, deadline - this.#clock.now());
   }
 
   /** This process has ended the session. */
@@ -52,9 +54,10 @@ export class Watcher {
   /** The session is kept under another key. */
   moved(from: SessionKey, to: SessionKey): void {
     const watch = this.#watches.get(from);
-    if (watch === undefined) return;
+    if (watch === undefined || from === to) return;
     this.#watches.delete(from);
     this.#watches.set(to, watch);
+    watch.key = to;
   }
 
   stop(): void {
@@ -62,29 +65,35 @@ export class Watcher {
     this.#watches.clear();
   }
 
-  #wait(key: SessionKey, watch: Watch, seconds: number): void {
+  #wait(watch: Watch, seconds: number): void {
     watch.cancel = this.#clock.after(Math.min(seconds, READ_AGAIN), () => {
-      this.#look(key, watch).catch((error: unknown) => {
+      this.#look(watch).catch((error: unknown) => {
         this.#onError(error);
-        if (this.#watches.get(key) === watch) this.#wait(key, watch, RETRY);
+        if (this.#isOn(watch)) this.#wait(watch, RETRY);
       });
     });
   }
 
-  async #look(key: SessionKey, watch: Watch): Promise<void> {
-    const stored = await this.#driver.load(key);
-    if (this.#watches.get(key) !== watch) return; // ended, moved or stopped meanwhile
-    if (stored === undefined) this.ended(key, undefined);
-    else this.#judge(key, watch, stored);
+  async #look(watch: Watch): Promise<void> {
+    const stored = await this.#driver.load(watch.key);
+    if (!this.#isOn(watch)) return; // ended or stopped meanwhile
+    if (stored === undefined) this.ended(watch.key, undefined);
+    else this.#judge(watch, stored);
   }
 
-  #judge(key: SessionKey, watch: Watch, { alias: _, ...stored }: StoredSession): void {
+  #judge(watch: Watch, stored: StoredSession): void {
     const now = this.#clock.now();
-    const { state } = judge(stored, now);
-    if (state === 'live') {
-      this.moved(key, stored.key);
-      this.#wait(stored.key, watch, deadlineOf(stored) - now);
-    } else this.ended(key, state === 'idle' ? 'idle' : 'expired');
+    const { state } = judge({ ...stored, alias: undefined }, now); // any id will do
+    if (state !== 'live') {
+      this.ended(watch.key, state === 'idle' ? 'idle' : 'expired');
+      return;
+    }
+    this.moved(watch.key, stored.key);
+    this.#wait(watch, deadlineOf(stored) - now);
+  }
+
+  #isOn(watch: Watch): boolean {
+    return this.#watches.get(watch.key) === watch;
   }
 
   #call(callback: Ended, reason: EndReason | undefined): void {

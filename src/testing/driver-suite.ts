@@ -1,11 +1,15 @@
 import type { Driver, Power } from '../stores/driver.js';
+import { aliasChecks } from './driver-checks/aliases.js';
 import { changeChecks } from './driver-checks/changes.js';
 import { commitChecks } from './driver-checks/commit.js';
 import { createChecks } from './driver-checks/create.js';
 import { endChecks } from './driver-checks/end.js';
 import { environmentChecks } from './driver-checks/environment.js';
+import { eventChecks } from './driver-checks/events.js';
 import { loadChecks } from './driver-checks/load.js';
+import { lockChecks } from './driver-checks/locks.js';
 import { powerChecks } from './driver-checks/powers.js';
+import { quarantineChecks } from './driver-checks/quarantine.js';
 import type { Check, Checks } from './driver-checks/subject.js';
 import { sweepChecks } from './driver-checks/sweep.js';
 import { valueChecks } from './driver-checks/values.js';
@@ -66,6 +70,10 @@ export function driverSuite(
     ...cases('values', valueChecks),
     ...cases('end', endChecks),
     ...cases('sweep', sweepChecks),
+    ...cases('aliases', aliasChecks, 'aliases'),
+    ...cases('events', eventChecks, 'events'),
+    ...cases('locks', lockChecks, 'locks'),
+    ...cases('quarantine', quarantineChecks, 'quarantine'),
     ...cases('powers', powerChecks.claimed(powers)),
     ...cases('persistent', powerChecks.persistent, 'persistent'),
     ...cases('shared', powerChecks.shared, 'shared'),

@@ -160,7 +160,7 @@ describe('opening a database', () => {
 
     const read = () => database.run(() => database.statement('SELECT * FROM notes').all());
 
-    expect(read).toThrow(expect.objectContaining({ code: 'DATABASE_DAMAGED', status: 500 }));
+    expect(read).toThrow(expect.objectContaining({ code: 'DATABASE_DAMAGED', status: 503 }));
     const writing = database.write(() => database.handle.exec('CREATE TABLE more (text)'));
     await expect(writing).resolves.toBeDefined();
   });
@@ -185,6 +185,22 @@ describe('opening a database', () => {
 
     expect(handle.prepare('SELECT count(*) AS n FROM notes').get()).toEqual({ n: 100 });
     await holder.stop();
+  }, 30_000);
+
+  it('shortens a -wal file that grew while somebody kept an old state, once that has ended', async () => {
+    const { handle } = await open();
+    const log = () => statSync(`${file}-wal`).size;
+    handle.exec('CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)');
+    const reader = new BetterSqlite3(file);
+    reader.exec('BEGIN; SELECT * FROM notes');
+    for (let i = 0; i < 40; i += 1) handle.exec('INSERT INTO notes (text) VALUES (hex(randomblob(500000)))');
+    const grown = log();
+
+    reader.close();
+    for (let i = 0; i < 2; i += 1) handle.exec("INSERT INTO notes (text) VALUES ('short')");
+
+    expect(grown).toBeGreaterThan(32 * 1024 * 1024);
+    expect(log()).toBeLessThanOrEqual(16 * 1024 * 1024);
   }, 30_000);
 
   it('gives an in-memory database to each that asks', async () => {

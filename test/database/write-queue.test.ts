@@ -3,6 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { BUSY_LIMIT } from '../../src/database/errors.js';
 import { SqliteDatabase } from '../../src/database/sqlite.js';
+import type { SqliteHandle } from '../../src/database/sqlite-handle.js';
+import { WriteQueue } from '../../src/database/write-queue.js';
 import { type Program, start, temporaryFolder } from '../support/processes.js';
 
 let folder = temporaryFolder();
@@ -187,6 +189,39 @@ describe('a group that is lost as a whole', () => {
   });
 });
 
+describe('a group that the disk could not make durable', () => {
+  it('fails as a whole, and is not run again', async () => {
+    const queue = new WriteQueue(failingToCommit(database.handle), 'notes.db', () => undefined);
+    const settled = await Promise.allSettled(['a', 'b'].map((text) => queue.add(() => insert(text), false)));
+
+    const refused = { status: 'rejected', reason: { code: 'DATABASE_IO', status: 503 } };
+    expect(settled).toMatchObject([refused, refused]);
+    expect(count('INSERT')).toBe(2);
+    expect(database.handle.inTransaction).toBe(false);
+    expect(notes()).toEqual([]);
+  });
+});
+
+describe('a database that may not be written', () => {
+  it('begins no transaction, and takes the next write when it may', async () => {
+    const gone = new Error('gone');
+    const reasons: (Error | undefined)[] = [gone, gone, undefined];
+    const queue = new WriteQueue(database.handle, 'notes.db', () => {
+      const reason = reasons.shift();
+      if (reason !== undefined) throw reason;
+    });
+
+    const both = ['a', 'b'].map((text) => queue.add(() => insert(text), false));
+    await expect(both[0]).rejects.toBe(gone);
+    await expect(both[1]).rejects.toBe(gone);
+    await expect(queue.add(() => insert('c'), true)).rejects.toBe(gone);
+    await queue.add(() => insert('d'), false);
+
+    expect(notes()).toEqual(['d']);
+    expect(count('BEGIN')).toBe(1);
+  });
+});
+
 describe('transaction', () => {
   it('runs once, and is undone by what it throws', async () => {
     let runs = 0;
@@ -344,4 +379,25 @@ async function longestTurn(span: number): Promise<number> {
     before = now;
   }
   return longest;
+}
+
+/** A handle whose commits fail, as they do when fsync does: SQLite has undone the transaction then. */
+function failingToCommit(handle: SqliteHandle): SqliteHandle {
+  const failed = Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR_FSYNC' });
+  const prepare = (sql: string) => {
+    const statement = handle.prepare(sql);
+    if (sql !== 'COMMIT') return statement;
+    statement.run = () => {
+      handle.exec('ROLLBACK');
+      throw failed;
+    };
+    return statement;
+  };
+  return new Proxy(handle, {
+    get(target, name) {
+      if (name === 'prepare') return prepare;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
 }

@@ -1,12 +1,15 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import type { Application } from 'tsgi';
-import { client, type Client } from 'tsgi/testing';
+import type { Application, SessionEnd } from 'tsgi';
+import { client, type Client, TestClock } from 'tsgi/testing';
 import { application as simple } from '../../examples/01-simple.js';
 import { makeApplication as makeSession } from '../../examples/02-session.js';
 import { makeApplication as makeTwisted } from '../../examples/03-twisted.js';
 import { makeApplication as makeCounter } from '../../examples/04-counter.js';
 import { application as form } from '../../examples/05-form.js';
 import { application as failing } from '../../examples/06-error.js';
+import { makeApplication as makeEndings } from '../../examples/07-endings.js';
+import { makeApplication as makeSignIn } from '../../examples/08-sign-in.js';
 import { makeSite } from '../../examples/site.js';
 import { serveExample } from '../support/examples.js';
 import { temporaryFolder } from '../support/processes.js';
@@ -28,6 +31,8 @@ describe('the examples', () => {
     ['04-counter', makeCounter(file), { '/': 200, '/apples': 303, '/pears': 303 }],
     ['05-form', form, { '/': 200 }],
     ['06-error', failing, { '/': 500 }],
+    ['07-endings', makeEndings(), { '/': 200, '/logme': 200 }],
+    ['08-sign-in', makeSignIn(file), { '/': 200, '/in': 303 }],
     [
       'site',
       makeSite(file),
@@ -44,6 +49,10 @@ describe('the examples', () => {
         '/counter/pears': 303,
         '/form': 200,
         '/error': 500,
+        '/endings': 200,
+        '/endings/logme': 200,
+        '/sign-in': 200,
+        '/sign-in/in': 303,
       },
     ],
   ])('%s answers, and every link on its pages leads to one', async (_, application, addresses) => {
@@ -55,7 +64,17 @@ describe('the examples', () => {
   it('have pages with one heading, which is in the title, and no script', async () => {
     const ada = visitor(makeSite(file));
 
-    for (const path of ['/', '/simple', '/session', '/twisted', '/twisted/expire', '/counter', '/form']) {
+    for (const path of [
+      '/',
+      '/simple',
+      '/session',
+      '/twisted',
+      '/twisted/expire',
+      '/counter',
+      '/form',
+      '/endings',
+      '/sign-in',
+    ]) {
       const page = (await ada.get(path)).text();
       expect(page).toMatch(/^<!doctype html>\s*<html lang="en">/);
       const headings = Array.from(page.matchAll(/<h1>(.*?)<\/h1>/g), ([, heading = '']) => heading);
@@ -85,7 +104,16 @@ describe('the examples', () => {
     ]);
   });
 
-  it.each(['01-simple', '02-session', '03-twisted', '04-counter', '05-form', '06-error'])(
+  it.each([
+    '01-simple',
+    '02-session',
+    '03-twisted',
+    '04-counter',
+    '05-form',
+    '06-error',
+    '07-endings',
+    '08-sign-in',
+  ])(
     '%s runs by itself',
     async (name) => {
       const example = await serveExample(`${name}.ts`, { cwd: folder.path });
@@ -113,6 +141,63 @@ describe('the twisted example', () => {
     expect(ids[1]).toBe(ids[0]);
     expect(ids[2]).toMatch(/.{43}/);
     expect(ids[2]).not.toBe(ids[0]);
+  });
+});
+
+describe('the endings example', () => {
+  it('prints a line when a session of 5 seconds ends, which visits keep alive', async () => {
+    const clock = new TestClock();
+    const printed: string[] = [];
+    const ada = client(
+      makeEndings((line) => printed.push(line), clock),
+      { clock },
+    );
+    visitors.push(ada);
+
+    for (let visit = 0; visit < 5; visit += 1) {
+      expect((await ada.get('/logme')).text()).toContain('You are visitor 1.');
+      clock.advance(4.9);
+    }
+    expect(printed).toEqual([]);
+    clock.advance(0.6);
+    await ada.get('/');
+
+    expect(printed).toEqual(['The session of visitor 1 has expired.']);
+    expect((await ada.get('/logme')).text()).toContain('You are visitor 2.');
+  });
+});
+
+describe('the sign-in example', () => {
+  const cookie = (one: Client) => [...one.cookies][0]?.value;
+
+  it('gives a new id at the sign-in, and the older one leads nowhere', async () => {
+    const ada = visitor(makeSignIn(file));
+    await ada.post('/in', { form: { user: 'guest' } });
+    const before = cookie(ada);
+
+    await ada.post('/in', { form: { user: 'Ada' } });
+
+    expect(cookie(ada)).not.toBe(before);
+    expect((await ada.get('/')).text()).toContain('<p class="card data">Ada</p>');
+    const thief = visitor(makeSignIn(file));
+    const answer = await thief.get('/', { headers: [['Cookie', `signInEnv=${String(before)}`]] });
+    expect(answer.text()).toContain('Your name');
+  });
+
+  it('signs out, and says goodbye to who did', async () => {
+    const clock = new TestClock();
+    const ends: SessionEnd[] = [];
+    const ada = visitor(makeSignIn(folder.file('sign-in.db'), (end) => ends.push(end), clock));
+    await ada.post('/in', { form: { user: 'Ada' } });
+
+    await ada.post('/out');
+
+    expect((await ada.get('/')).text()).toContain('Your name');
+    for (let second = 0; ends.length === 0; second += 1) {
+      clock.advance(1);
+      await nextTurn();
+    }
+    expect(ends.map(({ reason, values }) => [reason, values.get('user')])).toEqual([['invalidated', 'Ada']]);
   });
 });
 

@@ -87,7 +87,7 @@ describe('environment', () => {
 
     expect(JSON.parse(answer.text())).toEqual({
       before: false,
-      created: [true, expect.arrayContaining(['testSessionStore', 'testSessions', 'tsgiEnvironments'])],
+      created: [true, expect.arrayContaining(['testSessions', 'testSessionStore', 'tsgiEnvironments'])],
       removed: ['tsgiEnvironments'],
       again: 'NO_TABLES',
     });

@@ -832,10 +832,7 @@ describe('a save() that nobody waits for', () => {
 
 describe('what keeps nothing', () => {
   it.each<[string, (environ: Inside) => unknown]>([
-    [
-      'a value that is refused',
-      (environ) => expect(() => store(environ).set('x', new Date() as never)).toThrow(),
-    ],
+    ['a value that is refused', (environ) => expect(() => store(environ).set('x', /x/ as never)).toThrow()],
     ['an update to nothing', (environ) => store(environ).update('x', (value) => value)],
     [
       'an update to what is refused',
@@ -1101,6 +1098,7 @@ describe('options', () => {
     ['no application name', { app: '' }, 'BAD_APP'],
     ['a negative life', { expire: -1 }, 'BAD_EXPIRE'],
     ['a life that is no number', { expire: NaN }, 'BAD_EXPIRE'],
+    ['a limit of nothing', { limits: { value: 0 } }, 'BAD_LIMITS'],
     ['a sweep without a wait', { sweep: 0 }, 'BAD_SWEEP'],
     ['a sweep that never comes', { sweep: Infinity }, 'BAD_SWEEP'],
     ['a cookie that no browser takes', { cookie: { sameSite: 'none' } }, 'BAD_COOKIE'],
@@ -1108,6 +1106,14 @@ describe('options', () => {
     expect(() => session(() => text(''), { app: 'test', ...options })).toThrow(
       expect.objectContaining({ code }),
     );
+  });
+
+  it('say how much may be kept', async () => {
+    const visitors = visitor(routes({ '/': (environ) => store(environ).set('cart', 'much tea') }), {
+      limits: { value: 10 },
+    });
+
+    await expect(visitors.get('/')).rejects.toMatchObject({ code: 'TOO_LARGE', status: 413 });
   });
 
   it('without setupEnvironment ask for tables that are there', async () => {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { type CookieOptions, SessionCookie } from '../../src/stores/cookie.js';
 import { SessionError } from '../../src/stores/errors.js';
 import { newSessionId } from '../../src/stores/session-id.js';
+import { Signer } from '../../src/stores/signature.js';
 import { naughtyStrings } from '../support/naughty-strings.js';
 
 const NOW = 1_800_000_000; // Fri, 15 Jan 2027 08:00:00 GMT
@@ -13,7 +14,7 @@ const cookie = new SessionCookie('shop');
 
 /** The value of our cookie in a header, over http where it is called `shop`, and over https where it is `__Host-shop`. */
 function read(header: string | undefined, https = false): string | undefined {
-  return cookie.read(header, https);
+  return cookie.read(header, https)?.id;
 }
 
 function refuses(options: CookieOptions): void {
@@ -98,7 +99,7 @@ describe('reading the cookie', () => {
       const awkward = new SessionCookie(name);
 
       expect(awkward.read('a=1', false)).toBeUndefined();
-      expect(awkward.read(`${name}=abc`, false)).toBe('abc');
+      expect(awkward.read(`${name}=abc`, false)?.id).toBe('abc');
     },
   );
 
@@ -235,7 +236,7 @@ describe('writing the cookie', () => {
     expect(named.key(https)).toBe(name);
     expect(parseSetCookie(named.write(id, https, NOW + 60, NOW)).name).toBe(name);
     expect(parseSetCookie(named.clear(https)).name).toBe(name);
-    expect(named.read(`${name}=abc`, https)).toBe('abc');
+    expect(named.read(`${name}=abc`, https)?.id).toBe('abc');
   });
 
   it.each<CookieOptions>([
@@ -287,6 +288,9 @@ describe('writing the cookie', () => {
     { expires: -1 },
     { expires: NaN },
     { expires: new Date(NaN) },
+    ...['90', '', 'Fri, 15 Jan 2027 08:00:00 GMT', null, {}, 1n].map((expires) => ({
+      expires: expires as number,
+    })),
   ])('refuses %j', refuses);
 
   it('accepts a name of 4,096 bytes with its value and prefix, and none of more', () => {
@@ -452,6 +456,102 @@ describe('the life of the cookie', () => {
       }),
       { numRuns: 5000 },
     );
+  });
+});
+
+describe('session_cookie_expires of Myghty', () => {
+  const id = newSessionId();
+  const lifeWith = (expires: Exclude<CookieOptions['expires'], undefined>, now = NOW) => {
+    const written = new SessionCookie('shop', { expires }).write(id, false, NOW + 3600, now);
+    return /HttpOnly; SameSite=Lax(.*)$/.exec(written)?.[1];
+  };
+
+  it('True: until the browser is closed, without any date', () => {
+    expect(lifeWith(true)).toBe('');
+  });
+
+  it('False: never, which is 400 days from each Set-Cookie on', () => {
+    expect(lifeWith(false)).toBe('; Max-Age=34560000; Expires=Sat, 19 Feb 2028 08:00:00 GMT');
+    expect(lifeWith(false, NOW + DAY)).toBe('; Max-Age=34560000; Expires=Sun, 20 Feb 2028 08:00:00 GMT');
+  });
+
+  it('a datetime: a Date, until then whenever it is sent', () => {
+    const date = new Date('2027-01-15T09:00:00Z');
+
+    expect(lifeWith(date)).toBe('; Max-Age=3600; Expires=Fri, 15 Jan 2027 09:00:00 GMT');
+    expect(lifeWith(date, NOW + 600)).toBe('; Max-Age=3000; Expires=Fri, 15 Jan 2027 09:00:00 GMT');
+    expect(lifeWith(new Date('2029-01-01'))).toBe(
+      '; Max-Age=34560000; Expires=Sat, 19 Feb 2028 08:00:00 GMT',
+    );
+  });
+
+  it('a timedelta: seconds, from each Set-Cookie on', () => {
+    expect(lifeWith(90)).toBe('; Max-Age=90; Expires=Fri, 15 Jan 2027 08:01:30 GMT');
+    expect(lifeWith(90, NOW + 60)).toBe('; Max-Age=90; Expires=Fri, 15 Jan 2027 08:02:30 GMT');
+  });
+
+  it.each([400 * DAY, 400 * DAY + 1, 401 * DAY, 1e12, Number.MAX_VALUE, Infinity])(
+    'a timedelta of %d seconds is 400 days at most',
+    (seconds) => {
+      expect(lifeWith(seconds)).toBe('; Max-Age=34560000; Expires=Sat, 19 Feb 2028 08:00:00 GMT');
+    },
+  );
+});
+
+describe('a cookie with a signer', () => {
+  const secret = 'a secret for tests that has 32 bytes or more';
+  const signer = new Signer('session cookie', secret);
+  const signed = new SessionCookie('shop', {}, signer);
+  const id = newSessionId();
+
+  function valueOf(written: string): string {
+    return parseSetCookie(written).value ?? '';
+  }
+
+  it('carries the id with a signature for its name, which it takes for the id', () => {
+    for (const https of [true, false]) {
+      const value = valueOf(signed.write(id, https, NOW + 60, NOW));
+
+      expect(value).toBe(signer.sign(signed.key(https), id));
+      expect(signed.read(`${signed.key(https)}=${value}`, https)).toEqual({ id, aged: false });
+    }
+  });
+
+  it('does not let the value of http pass for that of https, nor that of another cookie', () => {
+    const value = valueOf(signed.write(id, false, NOW + 60, NOW));
+
+    expect(signed.read(`__Host-shop=${value}`, true)?.id).toBe('');
+    expect(new SessionCookie('other', {}, signer).read(`other=${value}`, false)?.id).toBe('');
+  });
+
+  it('came with nobody’s id when it is not signed, and did not come at all when it did not', () => {
+    expect(signed.read(`shop=${id}`, false)).toEqual({ id: '', aged: false });
+    expect(signed.read('shop=', false)).toEqual({ id: '', aged: false });
+    expect(signed.read('a=1', false)).toBeUndefined();
+    expect(signed.read(undefined, false)).toBeUndefined();
+  });
+
+  it('leaves room for the signature in the 4,096 bytes', () => {
+    const named = (length: number) => () =>
+      new SessionCookie('shop', { name: 'x'.repeat(length), secure: false }, signer);
+
+    expect(valueOf(signed.write(id, false, NOW + 60, NOW))).toHaveLength(87);
+    expect(named(4096 - 87)).not.toThrow();
+    expect(named(4096 - 86)).toThrow(expect.objectContaining({ code: 'BAD_COOKIE' }));
+  });
+
+  it('equals one with the same secrets only', () => {
+    const others = [
+      undefined,
+      new Signer('session cookie', [secret, secret.toUpperCase()]),
+      new Signer('other', secret),
+    ];
+
+    expect(signed.equals(new SessionCookie('shop', {}, new Signer('session cookie', secret)))).toBe(true);
+    for (const other of others) {
+      const made = new SessionCookie('shop', {}, other);
+      expect([signed.equals(made), made.equals(signed)]).toEqual([false, false]);
+    }
   });
 });
 

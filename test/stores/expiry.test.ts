@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { deadlineOf, judge, type Moments, moved } from '../../src/stores/expiry.js';
+import {
+  deadlineOf,
+  endingOf,
+  isTouchDue,
+  judge,
+  type Moments,
+  moved,
+  touchInterval,
+} from '../../src/stores/expiry.js';
 
 const MADE: Moments = { createdAt: 1000, accessed: 1000, lifetime: 60, expireTime: 1060, idle: 30 };
 
@@ -16,10 +24,10 @@ const moments: fc.Arbitrary<Moments> = fc.record({
 
 describe('deadlineOf', () => {
   it.each<[string, Partial<Moments>, number]>([
-    ['the last use when it comes first', {}, 1030],
+    ['the last use when it comes first', {}, 1033],
     ['the fixed end when it comes first', { accessed: 1050 }, 1060],
     ['the fixed end alone', { idle: Infinity }, 1060],
-    ['the last use alone', { expireTime: Infinity }, 1030],
+    ['the last use alone', { expireTime: Infinity }, 1033],
     ['nothing: never', { expireTime: Infinity, idle: Infinity }, Infinity],
   ])('follows from %s', (_, over, deadline) => {
     expect(deadlineOf({ ...MADE, ...over })).toBe(deadline);
@@ -32,15 +40,15 @@ describe('judge', () => {
   });
 
   it.each<[string, Partial<Moments>, number, ReturnType<typeof judge>]>([
-    ['live', {}, 1000, { state: 'live', left: 30 }],
-    ['live up to its last moment', {}, 1029.75, { state: 'live', left: 0.25 }],
-    ['idle at its deadline itself', {}, 1030, { state: 'idle', lateBy: 0 }],
-    ['idle', {}, 1045.5, { state: 'idle', lateBy: 15.5 }],
-    ['expired when both ends have passed', {}, 1065, { state: 'expired', lateBy: 35 }],
+    ['live', {}, 1000, { state: 'live', left: 33 }],
+    ['live up to its last moment', {}, 1032.75, { state: 'live', left: 0.25 }],
+    ['idle at its deadline itself', {}, 1033, { state: 'idle', lateBy: 0 }],
+    ['idle', {}, 1045.5, { state: 'idle', lateBy: 12.5 }],
+    ['expired when both ends have passed', {}, 1065, { state: 'expired', lateBy: 32 }],
     ['expired at its fixed end itself', { idle: Infinity }, 1060, { state: 'expired', lateBy: 0 }],
     ['expired', { accessed: 1050 }, 1061, { state: 'expired', lateBy: 1 }],
     ['live for ever', { expireTime: Infinity, idle: Infinity }, 4e9, { state: 'live', left: Infinity }],
-    ['live when the clock was set back', {}, 500, { state: 'live', left: 530 }],
+    ['live when the clock was set back', {}, 500, { state: 'live', left: 533 }],
   ])('calls a session %s', (_, over, now, verdict) => {
     expect(judge({ ...MADE, ...over }, now)).toEqual(verdict);
   });
@@ -75,6 +83,68 @@ describe('judge', () => {
         if (verdict.state === 'idle') expect(stored.accessed + stored.idle).toBeLessThanOrEqual(now);
       }),
       { numRuns: 2000 },
+    );
+  });
+});
+
+describe('an older id', () => {
+  it.each<[string, number, object]>([
+    ['good until its grace ends', 1009.5, { state: 'live', left: 23.5 }],
+    ['superseded from then on', 1010, { state: 'superseded', lateBy: 0 }],
+    ['superseded for good', 5000, { state: 'superseded', lateBy: 3990 }],
+  ])('is %s', (_, now, verdict) => {
+    expect(judge({ ...MADE, alias: { until: 1010 } }, now)).toEqual(verdict);
+  });
+});
+
+describe('endingOf', () => {
+  it.each<[string, Partial<Moments>]>([
+    ['idle', {}],
+    ['expired', { accessed: 1050 }],
+    ['expired', { idle: Infinity }],
+    ['expired', { accessed: 1027 }],
+  ])('names the end that comes first: %s', (reason, over) => {
+    expect(endingOf({ ...MADE, ...over })).toBe(reason);
+  });
+});
+
+describe('touches', () => {
+  it.each([
+    [5, 0.5],
+    [900, 60],
+    [86_400, 60],
+    [600, 60],
+  ])('of a session that may idle for %d s are %d s apart', (idle, interval) => {
+    expect(touchInterval(idle)).toBe(interval);
+  });
+
+  it('are not needed without idle', () => {
+    expect(isTouchDue({ ...MADE, idle: Infinity }, 4e9)).toBe(false);
+  });
+
+  it('are recorded so seldom that a session ends from idle to idle and one interval after its last use', () => {
+    const idles = fc.double({ min: 0.01, max: 1e6, noNaN: true });
+    const gaps = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 50 });
+
+    fc.assert(
+      fc.property(idles, gaps, (idle, parts) => {
+        let stored: Moments = { ...MADE, expireTime: Infinity, idle };
+        let lastUse = stored.accessed;
+        let recorded = 0;
+        for (const part of parts) {
+          const now = lastUse + part * idle;
+          expect(judge(stored, now).state).toBe('live');
+          recorded += Number(isTouchDue(stored, now));
+          if (isTouchDue(stored, now)) stored = moved(stored, { accessed: now });
+          lastUse = now;
+        }
+
+        const left = deadlineOf(stored) - lastUse;
+        expect(left).toBeGreaterThanOrEqual(idle - 1e-6);
+        expect(left).toBeLessThanOrEqual(idle + touchInterval(idle) + 1e-6);
+        expect(recorded).toBeLessThanOrEqual((lastUse - MADE.accessed) / touchInterval(idle));
+      }),
+      { numRuns: 1000 },
     );
   });
 });

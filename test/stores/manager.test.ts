@@ -515,3 +515,219 @@ describe('the cookie by hand', () => {
     expect(manager.key).toBe('__Host-shop');
   });
 });
+
+describe('delete', () => {
+  it('removes the values of all applications at once, and keeps the session', async () => {
+    const id = await shop.made({ cart: 'tea' });
+    const one = shop.visit(id);
+    one.manager.store('forum').set('name', 'Anna');
+    await one.manager.save();
+    const { createdAt } = one.manager;
+    one.store.set('total', 5);
+
+    await one.manager.delete();
+    expect([one.store.size, one.manager.store('forum').size]).toEqual([0, 0]);
+    expect(await shop.stored(id)).toEqual({});
+    one.store.set('cart', 'coffee');
+    await one.visit.finish(true);
+
+    expect(await shop.stored(id)).toEqual({ shop: { cart: '"coffee"' } });
+    expect([one.manager.sessionID, one.manager.createdAt, one.manager.created]).toEqual([
+      id,
+      createdAt,
+      false,
+    ]);
+  });
+
+  it('removes what another request keeps by then too', async () => {
+    const id = await shop.made({ cart: 'tea' });
+    const [one, other] = [shop.visit(id), shop.visit(id)];
+    one.store.get('cart');
+    other.manager.store('blog').set('title', 'x');
+    await other.visit.finish(true);
+
+    await one.manager.delete();
+    await one.visit.finish(true);
+
+    expect(await shop.stored(id)).toEqual({});
+  });
+
+  it('is committed again when that failed, with what came after it', async () => {
+    const id = await shop.made({ cart: 'tea' });
+    const one = shop.visit(id);
+    one.store.get('cart');
+    shop.driver.failure = new Error('The disk is full.');
+
+    await expect(one.manager.delete()).rejects.toThrow('full');
+    expect(one.store.size).toBe(0);
+    one.store.set('total', 1);
+    await one.visit.finish(true);
+
+    expect(await shop.stored(id)).toEqual({ shop: { total: '1' } });
+  });
+
+  it('is undone by rollback() as long as it is not saved', async () => {
+    const one = shop.visit(await shop.made({ cart: 'tea' }));
+    one.store.get('cart');
+    shop.driver.failure = new Error('The disk is full.');
+    await expect(one.manager.delete()).rejects.toThrow('full');
+
+    one.manager.rollback();
+
+    expect(one.store.get('cart')).toBe('tea');
+  });
+
+  it('does nothing without a session', async () => {
+    const { manager, visit } = shop.visit();
+
+    await manager.delete();
+
+    expect(visit.finish(true)).toBeUndefined();
+  });
+});
+
+describe('invalidate', () => {
+  it('ends the session, and the next use makes another with a cookie of its own', async () => {
+    const id = await shop.made({ cart: 'tea' });
+    const { manager, store, visit } = shop.visit(id);
+
+    manager.invalidate();
+    expect([manager.created, manager.wasInvalidated, store.get('cart')]).toEqual([true, true, undefined]);
+    const next = manager.sessionID;
+    await visit.finish(true);
+
+    expect(next).not.toBe(id);
+    expect(manager.responseHeaders.at(-1)?.[1]).toContain(next);
+    expect([await shop.stored(id), await shop.stored(next)]).toEqual([undefined, {}]);
+  });
+
+  it('clears the cookie when no use follows', async () => {
+    const { manager, visit } = shop.visit(await shop.made());
+
+    manager.invalidate();
+    await visit.finish(true);
+
+    expect(manager.responseHeaders.at(-1)?.[1]).toMatch(/^shop=; .*Max-Age=0/);
+  });
+});
+
+describe('wasInvalidated', () => {
+  it.each<[string, (id: string) => string | undefined, boolean]>([
+    ['no cookie came', () => undefined, false],
+    ['the session is live', (id) => id, false],
+    ['the id is none of ours', () => newSessionId(), true],
+    ['the cookie is no id', () => 'x', true],
+  ])('when %s', async (_, cookie, expected) => {
+    const { manager } = shop.visit(cookie(await shop.made()));
+
+    expect(manager.wasInvalidated).toBe(expected);
+  });
+
+  it('when the session has timed out, and created with it', async () => {
+    const short = site({ idle: 10 });
+    const id = await short.made();
+    short.clock.advance(11);
+
+    const { manager } = short.visit(id);
+
+    expect([manager.wasInvalidated, manager.created]).toEqual([true, true]);
+    expect(manager.error).toMatch(/not used for too long/);
+  });
+});
+
+describe('moments', () => {
+  it('are those of the session, and now without one', async () => {
+    const short = site({ idle: 100 });
+    const made = short.clock.now();
+    const id = await short.made();
+    short.clock.advance(5);
+
+    const { manager } = short.visit(id);
+    expect([manager.createdAt, manager.accessed, manager.idle]).toEqual([made, made, 100]);
+    const none = short.visit().manager;
+    expect([none.createdAt, none.accessed, none.idle]).toEqual([made + 5, made + 5, 100]);
+  });
+
+  it('are kept with the session when the layer says something else later', async () => {
+    const id = await site({ driver: shop.driver, clock, idle: 100 }).made();
+
+    expect(shop.visit(id).manager.idle).toBe(100);
+    expect(shop.visit().manager.idle).toBe(Infinity);
+  });
+});
+
+describe('touch', () => {
+  it('records a use that would not be written, also without idle', async () => {
+    const id = await shop.made();
+    clock.advance(5);
+    const { manager, visit } = shop.visit(id);
+
+    manager.touch();
+    await visit.finish(true);
+
+    expect(shop.visit(id).manager.accessed).toBe(clock.now());
+  });
+
+  it('does nothing without a session', () => {
+    const { manager, visit } = shop.visit();
+
+    manager.touch();
+
+    expect(visit.finish(true)).toBeUndefined();
+  });
+});
+
+describe('idle', () => {
+  it('ends a session that is not used, and none that is only read', async () => {
+    const short = site({ idle: 100, lifetime: Infinity });
+    const id = await short.made({ cart: 'tea' });
+    for (let i = 0; i < 20; i += 1) {
+      short.clock.advance(99);
+      const { store, manager, visit } = short.visit(id);
+      expect(store.get('cart')).toBe('tea');
+      await visit.finish(i % 2 === 0);
+      expect(manager.outcome).toBe('unchanged');
+    }
+
+    short.clock.advance(110);
+
+    expect(short.visit(id).manager.created).toBe(true);
+  });
+
+  it('never changes the cookie', async () => {
+    const short = site({ idle: 100 });
+    const id = await short.made();
+    short.clock.advance(50);
+    const { manager, visit } = short.visit(id);
+    expect(manager.created).toBe(false);
+
+    await visit.finish(true);
+
+    expect(manager.responseHeaders).toEqual([]);
+  });
+
+  it('is no use to a request that does not look', async () => {
+    const short = site({ idle: 100 });
+    const id = await short.made();
+    short.clock.advance(60);
+
+    expect(short.visit(id).visit.finish(true)).toBeUndefined();
+
+    short.clock.advance(50);
+    expect(short.visit(id).manager.created).toBe(true);
+  });
+
+  it('does not revive a session that ended while a request used it', async () => {
+    const short = site({ idle: 100 });
+    const id = await short.made();
+    short.clock.advance(60);
+    const { manager, visit } = short.visit(id);
+    expect(manager.created).toBe(false);
+    await short.driver.removeEnvironment();
+
+    await visit.finish(true);
+
+    expect(await short.stored(id)).toBeUndefined();
+    expect(manager.outcome).toBe('unchanged');
+  });
+});

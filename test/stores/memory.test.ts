@@ -1,10 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Power } from '../../src/stores/driver.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
 import { keyOf, newSessionId } from '../../src/stores/session-id.js';
 import { driverSuite } from '../../src/testing/driver-suite.js';
 
+const POWERS: readonly Power[] = ['aliases', 'events', 'locks', 'quarantine'];
+
 describe('MemoryDriver', () => {
-  for (const { name, run, skipped } of driverSuite(() => ({ open: () => new MemoryDriver() }))) {
+  const cases = driverSuite(() => ({ open: () => new MemoryDriver() }), POWERS);
+  for (const { name, run, skipped } of cases) {
     if (skipped === undefined) it(name, run);
     else process.stdout.write(`MemoryDriver, left out: ${name}\n`);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { jsonCodec } from '../../src/stores/codec.js';
 import type { Encoded } from '../../src/stores/driver.js';
+import { checkedLimits } from '../../src/stores/limits.js';
 import { Session } from '../../src/stores/session.js';
 import { keyOf, newSessionId } from '../../src/stores/session-id.js';
 
@@ -10,7 +11,8 @@ const STORED = new Map([['shop', new Map([['cart', '"tea"']])]]);
 /** A session that is stored with these values, or a new one. */
 function session(values?: ReadonlyMap<string, ReadonlyMap<string, Encoded>>): Session {
   const id = newSessionId();
-  return new Session(id, keyOf(id), jsonCodec, MOMENTS, values);
+  const found = values && { ...MOMENTS, key: keyOf(id), handlers: [], values };
+  return new Session({ codec: jsonCodec, limits: checkedLimits() }, id, MOMENTS, found);
 }
 
 describe('a new session', () => {

@@ -9,7 +9,7 @@ import { type DriverStorage, driverSuite } from '../../src/testing/driver-suite.
 import { start, temporaryFolder } from '../support/processes.js';
 import { siteOn } from '../support/visits.js';
 
-const POWERS: readonly Power[] = ['persistent', 'shared'];
+const POWERS: readonly Power[] = ['persistent', 'shared', 'aliases', 'events', 'locks', 'quarantine'];
 const MOMENTS = { createdAt: 0, accessed: 0, lifetime: 60, expireTime: 60, idle: Infinity };
 
 /** A driver on a file of its own, which is removed after all tests. */
@@ -51,7 +51,7 @@ describe('SqliteDriver', () => {
 
     await expect(driver.load(key)).rejects.toMatchObject(missing);
     await expect(driver.commit({ key, now: 0, changes: new Map() })).rejects.toMatchObject(missing);
-    await expect(driver.end(key)).rejects.toMatchObject(missing);
+    await expect(driver.end({ key, reason: 'destroyed', now: 0 })).rejects.toMatchObject(missing);
     await expect(driver.sweep({ from: 0, to: 1, limit: 1 })).rejects.toMatchObject(missing);
     expect(await driver.completeEnvironment()).toBe(false);
     await database.close();
@@ -75,7 +75,11 @@ describe('SqliteDriver', () => {
     await driver.commit(creation(keyOf('x')));
     statements.length = 0;
 
-    expect(await driver.sweep({ from: 0, to: 59, limit: 10 })).toEqual({ removed: 0, next: undefined });
+    expect(await driver.sweep({ from: 0, to: 59, limit: 10 })).toEqual({
+      removed: 0,
+      lostEvents: 0,
+      next: undefined,
+    });
 
     expect(statements.filter((sql) => !sql.startsWith('SELECT'))).toEqual([]);
   });

@@ -139,8 +139,8 @@ describe('Store', () => {
     const { store } = shop.visit(await shop.made({ a: 1 }));
 
     expect(() => {
-      store.set('a', { born: new Date(0) } as unknown as Value);
-    }).toThrow('The value\'s part "born" is a Date');
+      store.set('a', { pattern: /x/ } as unknown as Value);
+    }).toThrow('The value\'s part "pattern" is a RegExp');
     expect(store.get('a')).toBe(1);
   });
 
@@ -183,6 +183,121 @@ describe('Store', () => {
   );
 });
 
+describe('a store with defaults', () => {
+  interface Cart {
+    items: readonly string[];
+    count: number;
+    since: Date;
+    coupon?: string;
+  }
+  const defaults: Cart = { items: ['gift'], count: 10, since: new Date(0) };
+
+  it('answers the default for an absent key, and tells of no value that is not there', () => {
+    const { visit, manager } = site().visit();
+    const shop = manager.store<Cart>('shop', defaults);
+
+    expect([shop.get('items'), shop.get('count'), shop.get('since')]).toEqual([['gift'], 10, new Date(0)]);
+    expect(shop.get('coupon')).toBeUndefined();
+    expect([shop.has('count'), shop.delete('count'), shop.size]).toEqual([false, false, 0]);
+    expect([shop.keys(), shop.values(), shop.items(), [...shop]]).toEqual([[], [], [], []]);
+    expect(visit.finish(true)).toBeUndefined();
+  });
+
+  it('answers what is stored where there is something, null too', async () => {
+    const shop = site();
+    const { manager } = shop.visit(await shop.made({ count: 1, note: null }));
+    const store = manager.store<{ count: number; note: string | null }>('shop', { count: 10, note: 'none' });
+
+    expect([store.get('count'), store.get('note')]).toEqual([1, null]);
+    expect(store.items()).toEqual([
+      ['count', 1],
+      ['note', null],
+    ]);
+  });
+
+  it('lets update and increment start from the default, at the commit too', async () => {
+    const shop = site();
+    const id = await shop.made({ count: 1, items: ['tea'] });
+    const [one, other] = [shop.visit(id), shop.visit(id)];
+    const store = one.manager.store<Cart>('shop', defaults);
+
+    expect(store.increment('count')).toBe(2);
+    expect(store.update('items', (items) => [...items, 'milk'])).toEqual(['tea', 'milk']);
+    other.store.empty();
+    await other.visit.finish(true);
+    await one.visit.finish(true);
+
+    expect(await shop.stored(id)).toEqual({ shop: { count: '11', items: '["gift","milk"]' } });
+  });
+
+  it('answers the default after an update to nothing, which makes no session', () => {
+    const { visit, manager } = site().visit();
+    const shop = manager.store<Cart>('shop', defaults);
+
+    expect(shop.update('count', () => undefined)).toBe(10);
+    expect(visit.cookies.waiting).toEqual([]);
+    shop.set('count', 1);
+
+    expect(shop.update('count', () => undefined)).toBe(10);
+    expect(shop.has('count')).toBe(false);
+  });
+
+  it('takes the default for an absent key’s value in compareAndSet, and undefined too', async () => {
+    const { manager, store: plain } = site().visit();
+    const shop = manager.store<Cart>('shop', defaults);
+
+    expect(await shop.compareAndSet('count', 9, 11)).toBe(false);
+    expect(await plain.compareAndSet('count', 10, 11)).toBe(false);
+    expect(manager.outcome).toBe('unchanged');
+    expect(await shop.compareAndSet('count', shop.get('count'), 11)).toBe(true);
+    expect(await shop.compareAndSet('count', 10, 12)).toBe(false);
+    expect(await shop.compareAndSet('since', undefined, new Date(1))).toBe(true);
+    expect(shop.items()).toEqual([
+      ['count', 11],
+      ['since', new Date(1)],
+    ]);
+  });
+
+  it('hands out copies of its defaults, so that nobody changes what the next request starts from', () => {
+    const { manager } = site().visit();
+    const shop = manager.store<Cart>('shop', defaults);
+
+    expect(() => (shop.get('items') as string[]).push('more')).toThrow(TypeError);
+    shop.get('since').setFullYear(2000);
+    shop.update('since', (since) => (since.setFullYear(2001), undefined));
+
+    expect(defaults).toEqual({ items: ['gift'], count: 10, since: new Date(0) });
+    expect(shop.get('since')).toEqual(new Date(0));
+  });
+
+  it('is one of several that see the same values, each with defaults of its own', () => {
+    const { manager, store } = site().visit();
+    const [ten, twenty] = [10, 20].map((count) => manager.store('shop', { count }));
+    expect([ten?.get('count'), twenty?.get('count'), store.get('count')]).toEqual([10, 20, undefined]);
+
+    ten?.increment('count');
+
+    expect([ten?.get('count'), twenty?.get('count'), store.get('count')]).toEqual([11, 11, 11]);
+    expect(manager.store<Cart>('shop')).toBe(store);
+  });
+
+  it('has no defaults but those it was given', () => {
+    const { manager } = site().visit();
+    const shop = manager.store('shop', {}) as unknown as Store;
+
+    expect([shop.get('constructor'), shop.get('__proto__'), shop.get('toString')]).toEqual(
+      new Array(3).fill(undefined),
+    );
+  });
+
+  it('refuses a default that cannot be kept when it is asked for', () => {
+    const { manager } = site().visit();
+    const shop = manager.store<{ count: number }>('shop', { count: NaN });
+
+    expect(() => shop.get('count')).toThrow(expect.objectContaining({ code: 'NOT_STORABLE' }));
+  });
+});
+
 describe('compareAndSet', () => {
   it('sets the value when the stored one is as expected, at once and for others to see', async () => {
     const shop = site();
@@ -194,6 +309,33 @@ describe('compareAndSet', () => {
     expect(store.get('a')).toBe('new');
     expect(manager.outcome).toBe('committed');
     expect(await shop.stored(id)).toEqual({ shop: { a: '"new"', b: '2' } });
+  });
+
+  it.each<[string, () => Value]>([
+    ['a Map', () => new Map([['tea', { count: 2n, since: new Date(5) }]])],
+    ['a Set', () => new Set([new Date(5), undefined])],
+    ['a Date', () => new Date(5)],
+    ['bytes', () => Uint8Array.of(1, 2)],
+    ['an undefined part', () => ({ a: undefined })],
+  ])('compares %s by what it holds', async (_, make) => {
+    const shop = site();
+    const { store } = shop.visit(await shop.made({ a: make() }));
+
+    expect(await store.compareAndSet('a', { other: 1 }, 'new')).toBe(false);
+    expect(await store.compareAndSet('a', make(), 'new')).toBe(true);
+  });
+
+  it.each<[string, Value, Value]>([
+    ['a Date', new Date(5), new Date(6)],
+    ['a Map', new Map([['a', 1]]), new Map([['a', 2]])],
+    ['a Set', new Set([1]), new Set([2])],
+    ['bytes', Uint8Array.of(1), Uint8Array.of(2)],
+    ['an undefined part', { a: undefined }, {}],
+  ])('tells %s from another', async (_, stored, other) => {
+    const shop = site();
+    const { store } = shop.visit(await shop.made({ a: stored }));
+
+    expect(await store.compareAndSet('a', other, 'new')).toBe(false);
   });
 
   it.each<[string, Value | undefined]>([
@@ -263,11 +405,13 @@ describe('compareAndSet', () => {
 
   it('rejects when the value or what is expected cannot be kept', async () => {
     const { store } = site().visit();
-    const date = new Date() as unknown as Value;
+    const pattern = /x/ as unknown as Value;
     store.set('b', 1);
 
-    await expect(store.compareAndSet('a', undefined, date)).rejects.toMatchObject({ code: 'NOT_STORABLE' });
-    await expect(store.compareAndSet('a', date, 1)).rejects.toMatchObject({ code: 'NOT_STORABLE' });
+    await expect(store.compareAndSet('a', undefined, pattern)).rejects.toMatchObject({
+      code: 'NOT_STORABLE',
+    });
+    await expect(store.compareAndSet('a', pattern, 1)).rejects.toMatchObject({ code: 'NOT_STORABLE' });
   });
 });
 

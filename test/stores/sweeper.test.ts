@@ -2,11 +2,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import type { Sweep, SweepStep } from '../../src/stores/driver.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
+import { Notices } from '../../src/stores/notices.js';
 import { keyOf, newSessionId } from '../../src/stores/session-id.js';
 import { sweepAll, Sweeper } from '../../src/stores/sweeper.js';
 import { TestClock } from '../../src/testing/clock.js';
 
 const INTERVAL = 60;
+const WHEN = { from: 0, to: 150, now: 150 };
 
 /** Remembers what it was asked to sweep; a step fails, or waits, when told. */
 class WatchedDriver extends MemoryDriver {
@@ -39,7 +41,9 @@ function running() {
   const clock = new CountingClock();
   const driver = new WatchedDriver();
   const errors: unknown[] = [];
-  const sweeper = new Sweeper(driver, clock, INTERVAL, (error) => errors.push(error));
+  const sweeper = new Sweeper({ driver, clock, notices: new Notices('shop', clock) }, INTERVAL, (error) =>
+    errors.push(error),
+  );
   sweeper.start();
   return { clock, driver, errors, sweeper };
 }
@@ -68,7 +72,7 @@ describe('sweepAll', () => {
     await driver.fill(2500, 100);
     await driver.fill(10, 200);
 
-    expect(await sweepAll(driver, 0, 150)).toBe(2500);
+    expect(await sweepAll(driver, WHEN)).toMatchObject({ removed: 2500 });
 
     expect(driver.asked.map(({ limit }) => limit)).toEqual([1000, 1000, 1000]);
     expect(driver.asked.every(({ from, to }) => from === 0 && to === 150)).toBe(true);
@@ -85,7 +89,7 @@ describe('sweepAll', () => {
     };
 
     setImmediate(look);
-    await sweepAll(driver, 0, 150);
+    await sweepAll(driver, WHEN);
 
     expect(stepsSeen).toEqual(expect.arrayContaining([1, 2]));
   });
@@ -94,7 +98,7 @@ describe('sweepAll', () => {
     const driver = new WatchedDriver();
     await driver.fill(3000, 100);
 
-    expect(await sweepAll(driver, 0, 150, () => driver.asked.length === 2)).toBe(2000);
+    expect(await sweepAll(driver, WHEN, () => driver.asked.length === 2)).toMatchObject({ removed: 2000 });
   });
 });
 
@@ -118,7 +122,8 @@ describe('Sweeper', () => {
     const waits: number[] = [];
     const clock = { now: () => 0, after: (seconds: number) => (waits.push(seconds), () => undefined) };
 
-    for (let i = 0; i < 1000; i += 1) new Sweeper(new MemoryDriver(), clock, INTERVAL, fail).start();
+    const settings = { driver: new MemoryDriver(), clock, notices: new Notices('shop', clock) };
+    for (let i = 0; i < 1000; i += 1) new Sweeper(settings, INTERVAL, fail).start();
 
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(0.5 * INTERVAL);
     expect(Math.max(...waits)).toBeLessThanOrEqual(1.5 * INTERVAL);

@@ -2,12 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { jsonCodec, type Value } from '../../src/stores/codec.js';
 import type { AppChanges, Encoded } from '../../src/stores/driver.js';
+import { checkedLimits, Room } from '../../src/stores/limits.js';
 import { type Update, Values } from '../../src/stores/values.js';
 
 type Plain = Readonly<Record<string, Value>>;
 
 function valuesWith(stored: Plain = {}): Values {
-  return new Values(jsonCodec, encoded(stored));
+  return new Values(jsonCodec, new Room(checkedLimits()), encoded(stored));
 }
 
 function encoded(plain: Plain): Map<string, Encoded> {
@@ -16,6 +17,11 @@ function encoded(plain: Plain): Map<string, Encoded> {
 
 function seen(values: Values): Record<string, Value | undefined> {
   return Object.fromEntries(values.keys().map((key) => [key, values.get(key)]));
+}
+
+/** In JSON, with the keys, all of which are ASCII. */
+function bytesOf(plain: Plain): number {
+  return [...encoded(plain)].flat().join('').length;
 }
 
 /** What a driver makes of what is stored. */
@@ -90,6 +96,7 @@ describe('Values', () => {
           doOn(values, one);
           expected = done(expected, one);
           expect(seen(values)).toEqual(expected);
+          expect(values.bytes).toBe(bytesOf(expected));
           for (const name of ['a', 'b', 'c']) expect(values.has(name)).toBe(Object.hasOwn(expected, name));
         }
       }),
@@ -121,10 +128,12 @@ describe('Values', () => {
           const half = Math.floor(list.length / 2);
           for (const one of list.slice(0, half)) doOn(values, one);
           const { giveBack } = values.take();
+          expect(values.bytes).toBeGreaterThanOrEqual(0); // from here on it is kept
           for (const one of list.slice(half)) doOn(values, one);
           giveBack();
           expected = list.reduce(done, expected);
           expect(seen(values)).toEqual(expected);
+          expect(values.bytes).toBe(bytesOf(expected));
         }
 
         expect(applied(storedByThen, values.take().difference)).toEqual(
@@ -146,6 +155,7 @@ describe('Values', () => {
 
         values.rollback();
         expect(seen(values)).toEqual(stored);
+        expect(values.bytes).toBe(bytesOf(stored));
         expect(values.changed).toBe(false);
 
         for (const one of third) doOn(values, one);
@@ -215,7 +225,7 @@ describe('Values', () => {
     };
 
     expect(() => values.update('a', fail)).toThrow('no');
-    expect(() => values.update('a', () => new Date() as never)).toThrow('Date');
+    expect(() => values.update('a', () => /x/ as never)).toThrow('RegExp');
     expect(() => {
       values.set('b', NaN);
     }).toThrow('NaN');
@@ -227,7 +237,7 @@ describe('Values', () => {
   it('decode a value once for all that read it, and again when it was changed', () => {
     let decoded = 0;
     const counting = { ...jsonCodec, decode: (text: string) => ((decoded += 1), jsonCodec.decode(text)) };
-    const values = new Values(counting, encoded({ list: [1] }));
+    const values = new Values(counting, new Room(checkedLimits()), encoded({ list: [1] }));
 
     expect(values.get('list')).toBe(values.get('list'));
     expect(decoded).toBe(1);
@@ -236,17 +246,49 @@ describe('Values', () => {
     expect(values.get('list')).toEqual([2]);
   });
 
+  it.each([
+    ['a piece of JSON', '{'],
+    ['a mark and nothing behind it', '~'],
+    ['an invalid Date', '~[["Date",""]]'],
+    ['a huge list of holes', '~[[-7,1000000000]]'],
+    ['100000 levels', '['.repeat(100_000) + ']'.repeat(100_000)],
+    ['100000 rich levels', `~[${Array.from({ length: 100_000 }, (_, i) => `[${i + 1}]`).join()}]`],
+  ])('say that %s is corrupt, and let it be set anew', (_, text) => {
+    const values = new Values(jsonCodec, new Room(checkedLimits()), new Map([['card', text]]));
+    const corrupt = expect.objectContaining({ code: 'CORRUPT_VALUE' });
+
+    expect(() => values.get('card')).toThrow(corrupt);
+    expect(() => values.update('card', (card) => card)).toThrow(corrupt);
+    values.set('card', 'anew');
+    expect(values.get('card')).toBe('anew');
+  });
+
+  it('give each reader a rich value of its own, so that nobody sees what another does to it', () => {
+    const stored = { cart: { since: new Date(0) } };
+    const values = valuesWith(stored);
+    const since = () => (values.get('cart') as { since: Date }).since;
+
+    since().setFullYear(2000);
+    expect(since()).toEqual(new Date(0));
+    values.update('cart', (cart) => cart);
+
+    expect(since()).toEqual(new Date(0));
+    expect(applied(stored, values.take().difference)).toEqual(stored);
+  });
+
   describe('a change that is committed alone', () => {
     it('does not take the others with it, and is seen once it is done', () => {
       const values = valuesWith({ a: 1 });
       values.set('b', 2);
 
-      const { change, done: whenDone } = values.alone('a', () => 7);
-      expect(applied({ a: 5 }, { empty: false, keys: new Map([['a', change]]) })).toEqual({ a: 7 });
+      const { change, done: whenDone } = values.alone('a', () => 77);
+      expect(applied({ a: 5 }, { empty: false, keys: new Map([['a', change]]) })).toEqual({ a: 77 });
       expect(values.get('a')).toBe(1);
+      expect(values.bytes).toBe(4);
       whenDone();
 
-      expect(seen(values)).toEqual({ a: 7, b: 2 });
+      expect(seen(values)).toEqual({ a: 77, b: 2 });
+      expect(values.bytes).toBe(5);
       expect([...values.take().difference.keys.keys()]).toEqual(['b']);
     });
 

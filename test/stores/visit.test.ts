@@ -761,7 +761,7 @@ describe('a driver that cannot read at once', () => {
       removeEnvironment: () => honest.removeEnvironment(),
       load: (key: Parameters<Driver['load']>[0]) => ((driver.loads += 1), honest.load(key)),
       commit: (commit: Parameters<Driver['commit']>[0]) => honest.commit(commit),
-      end: (key: Parameters<Driver['end']>[0]) => honest.end(key),
+      end: (ending: Parameters<Driver['end']>[0]) => honest.end(ending),
       sweep: (sweep: Parameters<Driver['sweep']>[0]) => honest.sweep(sweep),
     };
     return driver;

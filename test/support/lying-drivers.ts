@@ -1,9 +1,46 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { AppChanges, Change, Commit, Driver, StoredSession } from '../../src/stores/driver.js';
-import { deadlineOf, type Moments } from '../../src/stores/expiry.js';
+import type { AppChanges, Ending, Registration, StoredSession } from '../../src/stores/driver.js';
+import { deadlineOf } from '../../src/stores/expiry.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
 import { keyOf, newSessionId, type SessionKey } from '../../src/stores/session-id.js';
 import type { DriverStorage } from '../../src/testing/driver-suite.js';
+import {
+  lying,
+  faceOf,
+  loadAs,
+  createAs,
+  moveAs,
+  commitAt,
+  changesAs,
+  keysAs,
+  updating,
+  emptying,
+  refuseMissing,
+  registerAs,
+  singleChanges,
+  changeIn,
+  failureOf,
+  readThenWrite,
+  writeWhole,
+  createInTwoSteps,
+  rewrite,
+  endNow,
+  withLeftOver,
+  withoutCreate,
+  momentsAt,
+  isBetween,
+  mapValues,
+  mapKeys,
+  cutAt1000,
+  lowerCase,
+  refusedWhileBusy,
+  queue,
+  type Lies,
+} from './lies/faces.js';
+import { aliasLies } from './lies/aliases.js';
+import { eventLies } from './lies/events.js';
+import { lockLies } from './lies/locks.js';
+import { quarantineLies } from './lies/quarantine.js';
 
 /** An honest driver of every power: each opened one is another face of the same memory. */
 export function honestStorage(): DriverStorage {
@@ -11,7 +48,7 @@ export function honestStorage(): DriverStorage {
 }
 
 /** By the name of the case that has to catch it: a driver that breaks this one promise. */
-export const lies: Readonly<Record<string, () => DriverStorage>> = {
+export const lies: Lies = {
   'environment: is complete once it was created': () =>
     lying(() => ({ completeEnvironment: () => Promise.resolve(false) })),
 
@@ -88,10 +125,11 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
   'load: answers undefined for a session that was never made': () =>
     lying((honest) => {
       const known = new Set<SessionKey>();
-      const empty = { createdAt: 0, accessed: 0, lifetime: 0, expireTime: 0, idle: 0, values: new Map() };
+      const empty = { ...momentsAt(0), handlers: [], values: new Map<string, Map<string, string>>() };
       return {
-        commit: (commit) => honest.commit((known.add(commit.key), commit)),
-        load: async (key) => (known.has(key) ? honest.load(key) : empty),
+        commit: (commit) =>
+          honest.commit((known.add(commit.key).add(commit.rename?.to ?? commit.key), commit)),
+        load: async (key) => (known.has(key) ? honest.load(key) : { ...empty, key }),
       };
     }),
 
@@ -137,6 +175,21 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
       }),
     })),
 
+  'load: answers the key of the session, and no alias': () =>
+    lying((honest) => ({ load: loadAs(honest, (stored) => ({ ...stored, alias: { until: 0, next: '' } })) })),
+
+  'load: answers the handlers that the session was made with': () =>
+    lying((honest) => ({
+      load: loadAs(honest, (stored) => ({ ...stored, handlers: stored.handlers.slice(1) })),
+    })),
+
+  'load: answers no handlers where none was registered': () =>
+    lying((honest) => ({
+      load: loadAs(honest, (stored) =>
+        stored.handlers.length > 0 ? stored : { ...stored, handlers: [OTHER] },
+      ),
+    })),
+
   'load: keeps sessions apart': () =>
     lying((honest) => {
       let last: StoredSession | undefined;
@@ -154,7 +207,7 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
     lying((honest) => ({
       load: (key) => honest.load(lowerCase(key)),
       commit: (commit) => honest.commit({ ...commit, key: lowerCase(commit.key) }),
-      end: (key) => honest.end(lowerCase(key)),
+      end: (ending) => honest.end({ ...ending, key: lowerCase(ending.key) }),
     })),
 
   'load: answers at once what it answers later, where it can': () =>
@@ -183,7 +236,7 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
       commit: async (commit) => {
         const stored = honest.loadNow(commit.key);
         const isPast = stored !== undefined && deadlineOf(stored) <= commit.now;
-        if (commit.create !== undefined && isPast) await honest.end(commit.key);
+        if (commit.create !== undefined && isPast) await endNow(honest, commit.key);
         return honest.commit(commit);
       },
     })),
@@ -261,11 +314,12 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
     lying((honest) => {
       const ended = new Map<SessionKey, StoredSession>();
       return {
-        end: async (key) => {
+        end: async (ending) => {
+          const { key } = ending;
           const stored = honest.loadNow(key);
           await nextTurn();
           if (stored !== undefined) ended.set(key, stored);
-          return honest.end(key);
+          return honest.end(ending);
         },
         commit: async (commit) => {
           const stored = ended.get(commit.key);
@@ -297,6 +351,14 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
   "commit: answers 'gone' at the deadline itself": () =>
     lying((honest) => ({
       commit: commitAt(honest, (stored, now) => (deadlineOf(stored) === now ? now - 1 : now)),
+    })),
+
+  'commit: is applied to an idle session while uses of it may have gone unrecorded': () =>
+    lying((honest) => ({
+      commit: async (commit) => {
+        const { accessed, idle } = honest.loadNow(commit.key) ?? momentsAt(commit.now);
+        return accessed + idle <= commit.now ? 'gone' : honest.commit(commit);
+      },
     })),
 
   "commit: goes by the commit's moment and not by the machine's clock": () =>
@@ -414,6 +476,21 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
       },
     })),
 
+  'changes: empties all applications before it changes keys': () =>
+    lying((honest) => ({
+      commit: async (commit) => {
+        const { key, now, empty = false } = commit;
+        const result = await honest.commit({ ...commit, empty: false });
+        if (empty) await honest.commit({ key, now, empty, changes: new Map() });
+        return result;
+      },
+    })),
+
+  'changes: empties all applications where it names none': () =>
+    lying((honest) => ({
+      commit: (commit) => honest.commit(commit.changes.size === 0 ? { ...commit, empty: false } : commit),
+    })),
+
   'changes: gives an update the value that is stored by then': () =>
     lying((honest) => {
       const first = new Map<string, string>();
@@ -469,6 +546,48 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
     lying((honest) => ({
       commit: (commit) => honest.commit({ ...commit, move: { accessed: commit.now, ...commit.move } }),
     })),
+
+  'changes: adds handlers to those that are registered': () =>
+    lying((honest) => ({
+      load: loadAs(honest, (stored) => ({ ...stored, handlers: stored.handlers.slice(-2) })),
+    })),
+
+  'changes: registers a handler once for an application and a name, with the detail that came last': () =>
+    lying((honest) => {
+      const all = new Map<SessionKey, Registration[]>();
+      return {
+        commit: (commit) => {
+          all.set(commit.key, [...(all.get(commit.key) ?? []), ...(commit.register ?? [])]);
+          return honest.commit(commit);
+        },
+        load: loadAs(honest, (stored, key) => ({ ...stored, handlers: all.get(key) ?? [] })),
+      };
+    }),
+
+  'changes: takes a detail away where a handler is registered again without one': () =>
+    lying((honest) => {
+      const details = new Map<string, string>();
+      return {
+        commit: registerAs(honest, ({ app, handler, detail = details.get(handler) }) => {
+          if (detail !== undefined) details.set(handler, detail);
+          return { app, handler, detail };
+        }),
+      };
+    }),
+
+  'changes: keeps details exactly, and names of handlers and applications apart': () =>
+    lying((honest) => ({
+      commit: registerAs(honest, ({ detail, ...one }) => ({ ...one, detail: detail?.replace(/\0.*/s, '') })),
+    })),
+
+  'changes: keeps handlers whatever becomes of the values and the moments': () =>
+    lying((honest) => {
+      const emptied = new Set<SessionKey>();
+      return {
+        commit: (commit) => honest.commit((commit.empty === true && emptied.add(commit.key), commit)),
+        load: loadAs(honest, (stored, key) => (emptied.has(key) ? { ...stored, handlers: [] } : stored)),
+      };
+    }),
 
   'values: come back exactly': () =>
     lying((honest) => ({
@@ -536,10 +655,11 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
 
   'end: removes a session past its deadline too': () =>
     lying((honest) => ({
-      end: async (key) => {
+      end: async (ending) => {
+        const { key } = ending;
         const stored = honest.loadNow(key);
         const isPast = stored !== undefined && deadlineOf(stored) <= stored.createdAt;
-        return isPast ? false : honest.end(key);
+        return isPast ? false : honest.end(ending);
       },
     })),
 
@@ -547,8 +667,9 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
     lying((honest) => {
       const ended = new Set<SessionKey>();
       return {
-        end: async (key) => {
-          const isEnded = await honest.end(key);
+        end: async (ending) => {
+          const { key } = ending;
+          const isEnded = await honest.end(ending);
           return isEnded || !(ended.has(key) || !ended.add(key));
         },
       };
@@ -558,9 +679,10 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
     lying((honest) => {
       const ended = new Set<SessionKey>();
       return {
-        end: async (key) => {
+        end: async (ending) => {
+          const { key } = ending;
           await nextTurn();
-          const isEnded = ended.has(key) || (await honest.end(key));
+          const isEnded = ended.has(key) || (await honest.end(ending));
           await nextTurn();
           if (isEnded) ended.add(key);
           return isEnded;
@@ -570,18 +692,19 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
 
   'end: answers true once when it is asked for several times at once': () =>
     lying((honest) => ({
-      end: async (key) => {
+      end: async (ending) => {
+        const { key } = ending;
         const isThere = honest.loadNow(key) !== undefined;
         await nextTurn();
-        await honest.end(key);
+        await honest.end(ending);
         return isThere;
       },
     })),
 
   'end: removes no other session': () =>
     lying((honest) => ({
-      end: async (key) => {
-        const isEnded = await honest.end(key);
+      end: async (ending) => {
+        const isEnded = await honest.end(ending);
         if (isEnded) await honest.removeEnvironment();
         return isEnded;
       },
@@ -591,17 +714,45 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
     lying((honest) => {
       const left = new Map<SessionKey, StoredSession>();
       return {
-        end: (key) => {
+        end: (ending) => {
+          const { key } = ending;
           const stored = honest.loadNow(key);
           if (stored !== undefined) left.set(key, stored);
-          return honest.end(key);
+          return honest.end(ending);
         },
         commit: withLeftOver(honest, left),
       };
     }),
 
+  'end: leaves no handlers to a session that is made under the same key': () =>
+    lying((honest) => {
+      const left = new Map<SessionKey, readonly Registration[]>();
+      return {
+        end: (ending) => {
+          left.set(ending.key, honest.loadNow(ending.key)?.handlers ?? []);
+          return honest.end(ending);
+        },
+        commit: (commit) => {
+          const register = [...(left.get(commit.key) ?? []), ...(commit.register ?? [])];
+          return honest.commit(commit.create ? { ...commit, register } : commit);
+        },
+      };
+    }),
+
+  'end: takes every reason': () =>
+    lying((honest) => ({
+      end: (ending) =>
+        ending.reason === 'evicted' ? Promise.reject(new Error('no such reason')) : honest.end(ending),
+    })),
+
+  'end: takes values to put aside, whether it keeps such things or not': () =>
+    lying((honest) => ({
+      end: (ending) =>
+        ending.corrupt === undefined ? honest.end(ending) : Promise.reject(new Error('no such table')),
+    })),
+
   'sweep: removes sessions whose deadline is between the bounds': () =>
-    lying(() => ({ sweep: () => Promise.resolve({ removed: 0, next: undefined }) })),
+    lying(() => ({ sweep: () => Promise.resolve({ removed: 0, lostEvents: 0, next: undefined }) })),
 
   'sweep: keeps sessions whose deadline is not between the bounds': () =>
     lying((honest) => ({ sweep: (sweep) => honest.sweep({ ...sweep, from: 0 }) })),
@@ -627,11 +778,26 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
       };
     }),
 
+  'sweep: keeps an idle session while uses of it may have gone unrecorded': () =>
+    lying((honest) => {
+      const made = new Set<SessionKey>();
+      return {
+        commit: (commit) => honest.commit((made.add(commit.key), commit)),
+        sweep: async (sweep) => {
+          for (const key of made) {
+            const { accessed, idle } = honest.loadNow(key) ?? momentsAt(sweep.to);
+            if (accessed + idle <= sweep.to) await endNow(honest, key);
+          }
+          return honest.sweep(sweep);
+        },
+      };
+    }),
+
   'sweep: answers how many were removed': () =>
     lying((honest) => ({
       sweep: async (sweep) => {
-        const { removed, next } = await honest.sweep(sweep);
-        return { removed: Math.min(removed, 2), next };
+        const { next, ...step } = await honest.sweep(sweep);
+        return { ...step, removed: Math.min(step.removed, 2), next };
       },
     })),
 
@@ -654,9 +820,15 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
   'sweep: ends at once where nothing is stored': () =>
     lying((honest) => ({
       sweep: async (sweep) => {
-        const { removed, next } = await honest.sweep(sweep);
-        return { removed, next: sweep.after === undefined ? (next ?? keyOf(newSessionId())) : next };
+        const { next, ...step } = await honest.sweep(sweep);
+        return { ...step, next: sweep.after === undefined ? (next ?? keyOf(newSessionId())) : next };
       },
+    })),
+
+  'sweep: takes bounds for aliases and events, whether it keeps such things or not': () =>
+    lying((honest) => ({
+      sweep: (sweep) =>
+        sweep.aliasesBefore === undefined ? honest.sweep(sweep) : Promise.reject(new Error('no such table')),
     })),
 
   'sweep: looks at no more than `limit` sessions in a step': () =>
@@ -665,8 +837,8 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
   'sweep: reaches every session in small steps': () =>
     lying((honest) => ({
       sweep: async (sweep) => {
-        const { removed, next } = await honest.sweep(sweep);
-        return { removed, next: sweep.after === undefined ? next : undefined };
+        const { next, ...step } = await honest.sweep(sweep);
+        return { ...step, next: sweep.after === undefined ? next : undefined };
       },
     })),
 
@@ -679,17 +851,22 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
           if (commit.create !== undefined) order.push(commit.key);
           return honest.commit(commit);
         },
-        end: (key) => {
+        end: (ending) => {
+          const { key } = ending;
           order.splice(order.indexOf(key), 1); // what came after it moves to the left, the place below does not
-          return honest.end(key);
+          return honest.end(ending);
         },
         sweep: async ({ from, to, after, limit }) => {
           if (after === undefined) at = 0;
           const looked = order.slice(at, at + limit);
           at += limit;
           const past = looked.filter((key) => isBetween(honest.loadNow(key), from, to));
-          for (const key of past) await honest.end(key);
-          return { removed: past.length, next: looked.length < limit ? undefined : looked.at(-1) };
+          for (const key of past) await endNow(honest, key);
+          return {
+            removed: past.length,
+            lostEvents: 0,
+            next: looked.length < limit ? undefined : looked.at(-1),
+          };
         },
       };
     }),
@@ -703,8 +880,13 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
         sweep: async ({ from, to, after, limit }) => {
           if (after === undefined) past = [...made].filter((key) => isBetween(honest.loadNow(key), from, to));
           const removed = past.splice(0, limit);
-          for (const key of removed) if (isBetween(honest.loadNow(key), 0, Infinity)) await honest.end(key);
-          return { removed: removed.length, next: past.length > 0 ? removed.at(-1) : undefined };
+          for (const key of removed)
+            if (isBetween(honest.loadNow(key), 0, Infinity)) await endNow(honest, key);
+          return {
+            removed: removed.length,
+            lostEvents: 0,
+            next: past.length > 0 ? removed.at(-1) : undefined,
+          };
         },
       };
     }),
@@ -719,13 +901,29 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
           if (after !== undefined || made.size > 2) return honest.sweep(sweep);
           const past = [...made].filter((key) => isBetween(honest.loadNow(key), from, to));
           await nextTurn();
-          for (const key of past) await honest.end(key);
-          return { removed: past.length, next: undefined };
+          for (const key of past) await endNow(honest, key);
+          return { removed: past.length, lostEvents: 0, next: undefined };
         },
       };
     }),
 
+  ...aliasLies,
+  ...eventLies,
+  ...lockLies,
+  ...quarantineLies,
+
   'powers: are those that the suite was told to test': () => lying(() => ({ powers: new Set() })),
+
+  'powers: come with their members, and members with their power': () => {
+    const honest = new MemoryDriver();
+    return {
+      open: () => {
+        const face = faceOf(honest);
+        delete face.clearQuarantine;
+        return face;
+      },
+    };
+  },
 
   'persistent: what was committed is there after a restart': () => ({
     open: () => faceOf(new MemoryDriver()),
@@ -737,10 +935,11 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
     return {
       open: () => ({
         ...faceOf(honest),
-        end: (key: SessionKey) => {
+        end: (ending: Ending) => {
+          const { key } = ending;
           const stored = honest.loadNow(key);
           if (stored !== undefined) ended.set(key, stored);
-          return honest.end(key);
+          return honest.end(ending);
         },
       }),
       close: async () => {
@@ -755,7 +954,7 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
       const forget = (key: SessionKey) => cache.delete(key);
       return {
         commit: (commit) => honest.commit((forget(commit.key), commit)),
-        end: (key) => honest.end((forget(key), key)),
+        end: (ending) => honest.end((forget(ending.key), ending)),
         load: loadAs(honest, (stored, key) => {
           const known = cache.get(key) ?? stored;
           cache.set(key, known);
@@ -770,7 +969,7 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
       return {
         commit: (commit) =>
           inTurn(() => (commit.create === undefined ? readThenWrite(honest, commit) : honest.commit(commit))),
-        end: (key) => inTurn(() => honest.end(key)),
+        end: (ending) => inTurn(() => honest.end(ending)),
       };
     }),
 
@@ -782,7 +981,7 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
         if (stored !== undefined) mine.set(key, stored);
       };
       return {
-        end: (key) => honest.end((mine.delete(key), key)),
+        end: (ending) => honest.end((mine.delete(ending.key), ending)),
         commit: async (commit) => {
           const known = honest.loadNow(commit.key) === undefined ? mine.get(commit.key) : undefined;
           if (known !== undefined) await rewrite(honest, commit.key, known);
@@ -798,7 +997,7 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
       const inTurn = queue();
       return {
         commit: (commit) => inTurn(() => createInTwoSteps(honest)(commit)),
-        end: (key) => inTurn(() => honest.end(key)),
+        end: (ending) => inTurn(() => honest.end(ending)),
       };
     }),
 
@@ -811,238 +1010,4 @@ export const lies: Readonly<Record<string, () => DriverStorage>> = {
   },
 };
 
-/** Every driver that is opened is another face of one memory, with its own lie. */
-function lying(lie: (honest: MemoryDriver) => Partial<Driver>): DriverStorage {
-  const honest = new MemoryDriver();
-  return { open: () => ({ ...faceOf(honest), ...lie(honest) }) };
-}
-
-function faceOf(honest: MemoryDriver): Driver {
-  return {
-    powers: new Set(['persistent', 'shared']),
-    completeEnvironment: () => honest.completeEnvironment(),
-    createEnvironment: () => honest.createEnvironment(),
-    removeEnvironment: () => honest.removeEnvironment(),
-    load: (key) => honest.load(key),
-    commit: (commit) => honest.commit(commit),
-    end: (key) => honest.end(key),
-    sweep: (sweep) => honest.sweep(sweep),
-  };
-}
-
-function loadAs(
-  honest: MemoryDriver,
-  as: (stored: StoredSession, key: SessionKey) => StoredSession | undefined,
-): Driver['load'] {
-  return async (key) => {
-    const stored = await honest.load(key);
-    return stored && as(stored, key);
-  };
-}
-
-function createAs(honest: MemoryDriver, as: (made: Moments) => Moments): Driver['commit'] {
-  return (commit) => honest.commit(commit.create ? { ...commit, create: as(commit.create) } : commit);
-}
-
-function moveAs(
-  honest: MemoryDriver,
-  as: (move: NonNullable<Commit['move']>, stored: StoredSession) => NonNullable<Commit['move']>,
-): Driver['commit'] {
-  return (commit) => {
-    const stored = honest.loadNow(commit.key);
-    return honest.commit(stored && commit.move ? { ...commit, move: as(commit.move, stored) } : commit);
-  };
-}
-
-/** A commit to a session that is there, at another moment. */
-function commitAt(
-  honest: MemoryDriver,
-  at: (stored: StoredSession, now: number) => number,
-): Driver['commit'] {
-  return (commit) => {
-    const stored = honest.loadNow(commit.key);
-    const now = stored === undefined ? commit.now : at(stored, commit.now);
-    return honest.commit({ ...commit, now });
-  };
-}
-
-function changesAs(honest: MemoryDriver, as: (changes: AppChanges) => AppChanges): Driver['commit'] {
-  return (commit) => {
-    const changes = new Map([...commit.changes].map(([app, before]) => [app, as(before)]));
-    return honest.commit({ ...commit, changes });
-  };
-}
-
-function keysAs(honest: MemoryDriver, as: (change: Change, key: string) => Change): Driver['commit'] {
-  return changesAs(honest, ({ empty, keys }) => ({
-    empty,
-    keys: new Map([...keys].map(([key, change]) => [key, as(change, key)])),
-  }));
-}
-
-function updating(
-  { apply }: Change & { kind: 'update' },
-  stored: (stored: string | undefined) => string | undefined,
-): Change {
-  return { kind: 'update', apply: (value) => apply(stored(value)) };
-}
-
-function emptying(
-  changes: Commit['changes'],
-  empty: boolean,
-  keys?: AppChanges['keys'],
-): Map<string, AppChanges> {
-  const all = [...changes].filter(([, before]) => !empty || before.empty);
-  return new Map(all.map(([app, before]) => [app, { empty, keys: keys ?? before.keys }]));
-}
-
-function refuseMissing(stored: string | undefined): undefined {
-  if (stored === undefined) throw new Error('There is no such key.');
-}
-
-/** A commit as many, one for each change. */
-function* singleChanges(commit: Commit): Generator<Commit> {
-  for (const [app, { empty, keys }] of commit.changes) {
-    if (empty) yield { ...commit, changes: new Map([[app, { empty, keys: new Map() }]]) };
-    for (const [key, change] of keys) {
-      yield { ...commit, changes: new Map([[app, { empty: false, keys: new Map([[key, change]]) }]]) };
-    }
-  }
-}
-
-function changeIn(commit: Commit): Change | undefined {
-  return [...commit.changes.values()].flatMap(({ keys }) => [...keys.values()])[0];
-}
-
-/** What a commit would fail with. */
-function failureOf(honest: MemoryDriver, { key, changes }: Commit): Error | undefined {
-  const stored = honest.loadNow(key);
-  try {
-    for (const [app, { keys }] of changes)
-      for (const [name, change] of keys)
-        if (change.kind === 'update') change.apply(stored?.values.get(app)?.get(name));
-    return undefined;
-  } catch (error) {
-    return error as Error;
-  }
-}
-
-/** The lost update: what was read is changed and written after others may have written too. */
-async function readThenWrite(honest: MemoryDriver, commit: Commit) {
-  const stored = honest.loadNow(commit.key);
-  await nextTurn();
-  const decided = (app: string, key: string, change: Change): Change => {
-    if (change.kind !== 'update') return change;
-    const value = change.apply(stored?.values.get(app)?.get(key));
-    return value === undefined ? { kind: 'delete' } : { kind: 'set', value };
-  };
-  const changes = [...commit.changes].map(([app, { empty, keys }]): [string, AppChanges] => [
-    app,
-    { empty, keys: new Map([...keys].map(([key, change]) => [key, decided(app, key, change)])) },
-  ]);
-  return honest.commit({ ...commit, changes: new Map(changes) });
-}
-
-/** Writes back all values of an application as they were read. */
-async function writeWhole(honest: MemoryDriver, commit: Commit) {
-  const stored = honest.loadNow(commit.key);
-  await nextTurn();
-  const changes = [...commit.changes].map(([app, { keys }]): [string, AppChanges] => {
-    const kept = [...(stored?.values.get(app) ?? [])].map(([key, value]): [string, Change] => [
-      key,
-      { kind: 'set', value },
-    ]);
-    return [app, { empty: true, keys: new Map([...kept, ...keys]) }];
-  });
-  return honest.commit({ ...commit, changes: new Map(changes) });
-}
-
-/** Looks whether a session is there, and makes it later whatever has happened meanwhile. */
-function createInTwoSteps(honest: MemoryDriver): Driver['commit'] {
-  return async (commit) => {
-    if (commit.create === undefined) return honest.commit(commit);
-    const isThere = honest.loadNow(commit.key) !== undefined;
-    await nextTurn();
-    if (isThere) return 'exists';
-    await honest.end(commit.key);
-    return honest.commit(commit);
-  };
-}
-
-/** Makes a session just as given, whatever is stored. */
-async function rewrite(honest: MemoryDriver, key: SessionKey, stored: StoredSession): Promise<void> {
-  const { values, ...create } = stored;
-  const changes = [...values].map(([app, keys]): [string, AppChanges] => [
-    app,
-    { empty: false, keys: new Map([...keys].map(([name, value]) => [name, { kind: 'set', value }])) },
-  ]);
-  await honest.end(key);
-  await honest.commit({ key, now: 0, create, changes: new Map(changes) });
-}
-
-/** A session that is made gets what an earlier one of its key has left. */
-function withLeftOver(honest: MemoryDriver, left: ReadonlyMap<SessionKey, StoredSession>): Driver['commit'] {
-  return async (commit) => {
-    const before = left.get(commit.key);
-    const result = await honest.commit(commit);
-    const made = honest.loadNow(commit.key);
-    const isMade = commit.create !== undefined && result === 'committed';
-    if (isMade && before !== undefined && made !== undefined) {
-      await rewrite(honest, commit.key, { ...made, values: new Map([...before.values, ...made.values]) });
-    }
-    return result;
-  };
-}
-
-function withoutCreate({ key, now, changes }: Commit): Commit {
-  return { key, now, changes };
-}
-
-function momentsAt(now: number): Moments {
-  return { createdAt: now, accessed: now, lifetime: 60, expireTime: now + 60, idle: Infinity };
-}
-
-function isBetween(stored: StoredSession | undefined, from: number, to: number): boolean {
-  return stored !== undefined && deadlineOf(stored) >= from && deadlineOf(stored) <= to;
-}
-
-function mapValues(stored: StoredSession, as: (value: string) => string): StoredSession {
-  const values = [...stored.values].map(([app, keys]): [string, Map<string, string>] => [
-    app,
-    new Map([...keys].map(([key, value]) => [key, as(value)])),
-  ]);
-  return { ...stored, values: new Map(values) };
-}
-
-function mapKeys(keys: ReadonlyMap<string, string>, as: (key: string) => string): Map<string, string> {
-  return new Map([...keys].map(([key, value]) => [as(key), value]));
-}
-
-function cutAt1000(key: string): string {
-  return key.slice(0, 1000);
-}
-
-function lowerCase(key: SessionKey): SessionKey {
-  return key.toLowerCase() as SessionKey;
-}
-
-/** Rejects while another call is under way. */
-function refusedWhileBusy(): () => Promise<void> {
-  let busy = false;
-  return async (): Promise<void> => {
-    if (busy) throw new Error('table already exists');
-    busy = true;
-    await nextTurn();
-    busy = false;
-  };
-}
-
-/** Runs one after the other, as one process would. */
-function queue(): <T>(task: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (task) => {
-    const mine = last.then(task);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
-}
+const OTHER: Registration = { app: 'other', handler: 'other' };

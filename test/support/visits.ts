@@ -1,12 +1,18 @@
 import { TestClock } from '../../src/testing/clock.js';
+import { Carrier } from '../../src/stores/carrier.js';
 import { jsonCodec } from '../../src/stores/codec.js';
-import { type CookieOptions, SessionCookie } from '../../src/stores/cookie.js';
-import type { Commit, CommitResult, Driver } from '../../src/stores/driver.js';
+import type { CookieOptions } from '../../src/stores/cookie.js';
+import type { Commit, CommitResult, Driver, Ending } from '../../src/stores/driver.js';
+import { type EndHandlerOptions, EndHandlers } from '../../src/stores/end-handlers.js';
+import { checkedLimits } from '../../src/stores/limits.js';
 import { Manager } from '../../src/stores/manager.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
-import { keyOf, type SessionKey } from '../../src/stores/session-id.js';
+import { Notices } from '../../src/stores/notices.js';
+import { keyOf } from '../../src/stores/session-id.js';
 import type { Store } from '../../src/stores/store.js';
-import { Visit, type VisitSettings } from '../../src/stores/visit.js';
+import type { VisitSettings } from '../../src/stores/settings.js';
+import { Visit } from '../../src/stores/visit.js';
+import { Watcher } from '../../src/stores/watcher.js';
 import { request } from './failing.js';
 
 /** A memory whose commits and endings fail, or wait, when told. */
@@ -22,9 +28,9 @@ export class TroubledDriver extends MemoryDriver {
     return super.commit(commit);
   }
 
-  override async end(key: SessionKey): Promise<boolean> {
+  override async end(ending: Ending): Promise<boolean> {
     await this.#trouble();
-    return super.end(key);
+    return super.end(ending);
   }
 
   /** Lets commits wait until what it answers is called. */
@@ -44,6 +50,7 @@ export class TroubledDriver extends MemoryDriver {
 
 export interface SiteOptions extends Partial<VisitSettings> {
   cookieOptions?: CookieOptions;
+  endHandlers?: Omit<EndHandlerOptions, 'app'>;
 }
 
 /** One request in the hands of a test. */
@@ -58,6 +65,9 @@ export interface Site<D extends Driver> {
   readonly driver: D;
   readonly clock: TestClock;
   readonly settings: VisitSettings;
+  readonly endHandlers: EndHandlers;
+  /** What failed outside any request. */
+  readonly failures: unknown[];
   /** A request, with the session of that id in its cookie. */
   visit(sessionID?: string, environ?: Readonly<Record<string, unknown>>): OneVisit;
   /** A session with these values in its store, committed. Answers its id. */
@@ -70,27 +80,41 @@ export function site(options: SiteOptions = {}): Site<TroubledDriver> {
   return siteOn(new TroubledDriver(), options);
 }
 
-export function siteOn<D extends Driver>(driver: D, { cookieOptions, ...over }: SiteOptions = {}): Site<D> {
+export function siteOn<D extends Driver>(
+  driver: D,
+  { cookieOptions, endHandlers: handlers, ...over }: SiteOptions = {},
+): Site<D> {
   const clock = new TestClock();
-  const cookie = new SessionCookie('shop', cookieOptions);
+  const failures: unknown[] = [];
+  const onError = (error: unknown) => failures.push(error);
+  const endHandlers = new EndHandlers({ app: 'shop', ...handlers });
   const settings: VisitSettings = {
     driver,
-    cookie,
+    carrier: new Carrier('shop', cookieOptions === undefined ? {} : { cookie: cookieOptions }),
     codec: jsonCodec,
+    limits: checkedLimits(),
     clock,
     lifetime: 3600,
+    idle: Infinity,
+    invalidateCorrupt: 'throw',
+    notices: new Notices('shop', clock),
+    watcher: new Watcher(driver, clock, onError),
     ...over,
   };
+  endHandlers.open({ ...settings, onError });
   const visit: Site<D>['visit'] = (sessionID, environ = {}) => {
-    const cookies = sessionID === undefined ? {} : { HTTP_COOKIE: `${cookie.key(false)}=${sessionID}` };
+    const cookies =
+      sessionID === undefined ? {} : { HTTP_COOKIE: `${settings.carrier.key(false)}=${sessionID}` };
     const made = new Visit(settings, request({ ...cookies, ...environ }).environ);
-    const manager = new Manager(made, 'shop');
+    const manager = new Manager(made, 'shop', endHandlers);
     return { visit: made, manager, store: manager.store('shop') };
   };
   return {
     driver,
     clock,
     settings,
+    endHandlers,
+    failures,
     visit,
     async made(values = {}) {
       const { visit: first, manager, store } = visit();

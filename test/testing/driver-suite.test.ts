@@ -5,7 +5,7 @@ import { MemoryDriver } from '../../src/stores/memory.js';
 import { type DriverCase, type DriverStorage, driverSuite } from '../../src/testing/driver-suite.js';
 import { honestStorage, lies } from '../support/lying-drivers.js';
 
-const ALL: readonly Power[] = ['persistent', 'shared'];
+const ALL: readonly Power[] = ['persistent', 'shared', 'aliases', 'events', 'locks', 'quarantine'];
 
 /** The names of the cases that reject. */
 async function failuresOf(cases: readonly DriverCase[]): Promise<string[]> {

@@ -10,12 +10,26 @@ import {
   environment,
   error,
   json,
+  type Manager,
   type Power,
   session,
+  type Store,
   urlmap,
 } from '../../src/index.js';
 import { client } from '../../src/testing/index.js';
-import { counter, file, greets, memory, plain, report, reports, stored, visits } from './layers.js';
+import {
+  type Cart,
+  counter,
+  file,
+  greets,
+  type Item,
+  memory,
+  plain,
+  report,
+  reports,
+  stored,
+  visits,
+} from './layers.js';
 
 const inEnvironment = environment(visits, memory);
 const mapped = urlmap({ '/a': plain, '/b': inEnvironment });
@@ -87,6 +101,50 @@ export const slips: readonly (() => unknown)[] = [
   () => error(() => 'hello'),
   // @ts-expect-error: Type 'string' is not assignable to type 'Reply | Promise<Reply>'.
   () => urlmap({ '/a': () => 'hello' }),
+];
+
+declare const manager: Manager;
+const shop = (): Store<Cart> => manager.store<Cart>('shop');
+const cart = {
+  items: [],
+  count: 0,
+  since: new Date(0),
+  byName: new Map<string, Item>(),
+  size: 'small',
+} as const;
+
+/** With the wrong values in a store. */
+export const wrongValues: readonly (() => unknown)[] = [
+  // @ts-expect-error: Argument of type '"itmes"' is not assignable to parameter of type '"items" | "count" | "since" | "byName" | "size" | "coupon"'.
+  () => shop().get('itmes'),
+  // @ts-expect-error: Argument of type '"total"' is not assignable to parameter of type '"items" | "count" | "since" | "byName" | "size" | "coupon"'.
+  () => shop().set('total', 1),
+  // @ts-expect-error: Argument of type 'string' is not assignable to parameter of type 'number'.
+  () => shop().set('count', '1'),
+  // @ts-expect-error: Argument of type 'undefined' is not assignable to parameter of type 'string'.
+  () => shop().set('coupon', undefined),
+  // @ts-expect-error: Argument of type '"huge"' is not assignable to parameter of type '"small" | "large"'.
+  () => shop().set('size', 'huge'),
+  // @ts-expect-error: Object is possibly 'undefined'.
+  () => shop().get('items').length,
+  // @ts-expect-error: Argument of type '"size"' is not assignable to parameter of type '"count"'.
+  () => shop().increment('size'),
+  // @ts-expect-error: Type 'string' is not assignable to type 'number'.
+  () => shop().update('count', () => 'one'),
+  // @ts-expect-error: Argument of type 'string' is not assignable to parameter of type 'number'.
+  () => shop().compareAndSet('count', 1, 'two'),
+  // @ts-expect-error: Object literal may only specify known properties, and 'total' does not exist in type 'Cart'.
+  () => manager.store<Cart>('shop', { ...cart, total: 1 }),
+  // @ts-expect-error: Type '{ count: number; }' is missing the following properties from type 'Cart': items, since, byName, size
+  () => manager.store<Cart>('shop', { count: 0 }),
+  // @ts-expect-error: Type '() => void' is not assignable to type 'never'.
+  () => manager.store<{ open: () => void }>('shop'),
+  // @ts-expect-error: Type '() => string' is not assignable to type 'never'.
+  () => manager.store<{ home: URL }>('shop'),
+  // @ts-expect-error: Index signature for type 'string' is missing in type 'RegExp'.
+  () => manager.store('shop').set('pattern', /x/),
+  // @ts-expect-error: Argument of type 'undefined' is not assignable to parameter of type 'Value'.
+  () => manager.store('shop').set('cart', undefined),
 ];
 
 /** Stacks that compile as long as nobody serves them, and the sentence that is heard when they open. */

@@ -22,10 +22,23 @@ import {
   type Store,
   text,
   urlmap,
+  type Value,
 } from '../../src/index.js';
 import { MemoryDriver } from '../../src/stores/memory.js';
 import { client } from '../../src/testing/index.js';
-import { counter, file, greets, memory, plain, report, reports, stored, visits } from './layers.js';
+import {
+  type Cart,
+  counter,
+  file,
+  greets,
+  type Item,
+  memory,
+  plain,
+  report,
+  reports,
+  stored,
+  visits,
+} from './layers.js';
 
 /** The first example of the README: an inline arrow sees every key of the layers around it. */
 export const firstExample: Application = error(
@@ -203,3 +216,48 @@ export const mapOfStacks: Application = database(
 const bare = urlmap({ '/session': visits, '/form': cgi(greets), '/plain': plain });
 export const mapInParts: Application = environment(session(bare, counter), memory);
 export const mapOfList: Application = urlmap(Object.fromEntries(['/a', '/b'].map((path) => [path, plain])));
+
+/** A type gives a store its keys and what they hold. */
+export const typedStore = async (manager: Manager): Promise<void> => {
+  const shop = manager.store<Cart>('shop');
+  expectTypeOf(shop).toEqualTypeOf<Store<Cart>>();
+  expectTypeOf(shop.get('items')).toEqualTypeOf<readonly Item[] | undefined>();
+  expectTypeOf(shop.get('since')).toEqualTypeOf<Date | undefined>();
+  expectTypeOf(shop.keys()).toEqualTypeOf<(keyof Cart)[]>();
+  expectTypeOf(shop.values()).toEqualTypeOf<Required<Cart>[keyof Cart][]>();
+  for (const [key, value] of shop) if (key === 'count') expectTypeOf(value).toEqualTypeOf<number>();
+  expectTypeOf(shop.update('items', (items = []) => items)).toEqualTypeOf<readonly Item[] | undefined>();
+  expectTypeOf(shop.increment('count')).toEqualTypeOf<number>();
+  expectTypeOf(await shop.compareAndSet('size', 'small', 'large')).toEqualTypeOf<boolean>();
+  shop.set('coupon', 'TEN');
+  shop.update('coupon', () => undefined);
+};
+
+/** Defaults take undefined away, but for optional keys without one. */
+export const storeWithDefaults = (manager: Manager): void => {
+  const empty: Cart = { items: [], count: 0, since: new Date(0), byName: new Map(), size: 'small' };
+  const shop = manager.store<Cart>('shop', empty);
+  expectTypeOf(shop.get('items')).toEqualTypeOf<readonly Item[]>();
+  expectTypeOf(shop.get('coupon')).toEqualTypeOf<string | undefined>();
+  expectTypeOf(shop.update('since', (since) => new Date(since.getTime()))).toEqualTypeOf<Date>();
+
+  const counter = manager.store('counter', { visits: 0, names: new Set<string>() });
+  expectTypeOf(counter.get('visits')).toEqualTypeOf<number>();
+  expectTypeOf(counter.get('names')).toEqualTypeOf<Set<string>>();
+};
+
+/** Without a type any key holds any value. */
+export const untypedStore = (manager: Manager): void => {
+  const any = manager.store('shop');
+  expectTypeOf(any).toEqualTypeOf<Store>();
+  expectTypeOf(any.get('x')).toEqualTypeOf<Value | undefined>();
+  expectTypeOf(any.items()).toEqualTypeOf<[key: string, value: Value][]>();
+  expectTypeOf(any.increment('x')).toEqualTypeOf<number>();
+  expectTypeOf(any.update('x', (value) => value)).toEqualTypeOf<Value | undefined>();
+  any.set('x', {
+    at: new Date(),
+    bytes: Buffer.from(''),
+    maybe: undefined,
+    list: [1n, new Map([[1, new Set()]])],
+  });
+};

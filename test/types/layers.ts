@@ -44,3 +44,18 @@ export const visits = (environ: Environ & SessionLayer): Reply =>
 export const greets = (environ: Environ & CgiLayer): Promise<Reply> =>
   Promise.resolve(text(`named: ${String(environ['web.cgi'].has('name'))}`));
 export const reports = (environ: Environ & ReportLayer): Reply => text(environ['web.report'].join());
+
+/** The values of an application, with interfaces inside. */
+export interface Item {
+  name: string;
+  price: bigint;
+  note?: string;
+}
+export interface Cart {
+  items: readonly Item[];
+  count: number;
+  since: Date;
+  byName: ReadonlyMap<string, Item>;
+  size: 'small' | 'large';
+  coupon?: string;
+}

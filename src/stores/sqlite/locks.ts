@@ -9,6 +9,7 @@ export class SqliteLocks {
   readonly #take: SqliteStatement;
   readonly #release: SqliteStatement;
   readonly #follow: SqliteStatement;
+  readonly #hasOver: SqliteStatement;
   readonly #forget: SqliteStatement;
 
   constructor({ handle }: SqliteDatabase, { locks }: SqliteSchema) {
@@ -18,10 +19,11 @@ export class SqliteLocks {
     );
     this.#release = handle.prepare(`DELETE FROM ${locks} WHERE owner = ?`);
     this.#follow = handle.prepare(`UPDATE ${locks} SET id = ? WHERE id = ?`);
+    this.#hasOver = handle.prepare(`SELECT 1 FROM ${locks} WHERE until < ?`);
     this.#forget = handle.prepare(`DELETE FROM ${locks} WHERE until < ?`);
   }
 
-  /** Within a transaction, each of them. */
+  /** Within a transaction, each that writes. */
   take(key: SessionKey, { owner, now, until }: Lock): boolean {
     return this.#take.run(key, owner, until, now).changes > 0;
   }
@@ -32,6 +34,10 @@ export class SqliteLocks {
 
   follow(from: SessionKey, to: SessionKey): void {
     this.#follow.run(to, from);
+  }
+
+  hasOver(before: number): boolean {
+    return this.#hasOver.get(before) !== undefined;
   }
 
   /** Those whose time was over before a moment. */

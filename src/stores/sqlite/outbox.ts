@@ -11,6 +11,7 @@ export class SqliteOutbox {
   readonly #take: SqliteStatement;
   readonly #forget: SqliteStatement;
   readonly #postpone: SqliteStatement;
+  readonly #hasOlder: SqliteStatement;
   readonly #giveUp: SqliteStatement;
 
   constructor(database: SqliteDatabase, { events }: SqliteSchema) {
@@ -28,6 +29,7 @@ export class SqliteOutbox {
     this.#postpone = sql(
       `UPDATE ${events} SET dueAt = CASE attempt WHEN ? THEN ? ELSE dueAt END WHERE ${one}`,
     );
+    this.#hasOlder = sql(`SELECT 1 FROM ${events} WHERE endedAt < ?`);
     this.#giveUp = sql(`DELETE FROM ${events} WHERE endedAt < ?`);
   }
 
@@ -56,6 +58,11 @@ export class SqliteOutbox {
           : this.#postpone.run(attempt, retryAt, id, app, handler);
       return settled.changes > 0;
     });
+  }
+
+  /** Whether events are waiting that were recorded before a moment. */
+  hasOlder(before: number): boolean {
+    return this.#hasOlder.get(before) !== undefined;
   }
 
   /** Within a transaction: gives up events that were recorded before a moment. Answers how many. */

@@ -75,8 +75,9 @@ export class SqliteSchema {
         PRIMARY KEY (session, app, key)
       ) STRICT, WITHOUT ROWID`,
       `CREATE TABLE IF NOT EXISTS ${this.aliases} (
-        id TEXT PRIMARY KEY, newer TEXT NOT NULL, until REAL NOT NULL, next TEXT NOT NULL
+        id TEXT PRIMARY KEY, session INTEGER NOT NULL, until REAL NOT NULL, next TEXT NOT NULL
       ) STRICT, WITHOUT ROWID`,
+      `CREATE INDEX IF NOT EXISTS ${this.aliases}Session ON ${this.aliases} (session)`,
       `CREATE TABLE IF NOT EXISTS ${this.events} (
         number INTEGER PRIMARY KEY, id TEXT NOT NULL, app TEXT NOT NULL, handler TEXT NOT NULL, detail TEXT,
         reason TEXT NOT NULL, createdAt REAL NOT NULL, endedAt REAL NOT NULL, "values" TEXT NOT NULL,
@@ -87,7 +88,7 @@ export class SqliteSchema {
         id TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE, until REAL NOT NULL
       ) STRICT, WITHOUT ROWID`,
       `CREATE TABLE IF NOT EXISTS ${this.quarantine} (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, app TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+        number INTEGER PRIMARY KEY, app TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
         foundAt REAL NOT NULL
       ) STRICT`,
     ];
@@ -111,6 +112,7 @@ export class SqliteSchema {
        DROP TABLE ${this.sessions}1;`,
     );
   }
+
   /** The version this environment has, undefined when there is none. */
   #version(): number | undefined {
     const found = this.#has(REGISTER) ? this.#registered() : undefined;

@@ -1,6 +1,6 @@
 import type { SqliteDatabase } from '../../database/sqlite.js';
 import type { SqliteStatement } from '../../database/sqlite-handle.js';
-import type { Alias, AppChanges, Change, Encoded, Registration, Rename, StoredSession } from '../driver.js';
+import type { AppChanges, Change, Encoded, Registration, Rename, StoredSession } from '../driver.js';
 import type { Moments } from '../expiry.js';
 import type { SessionKey } from '../session-id.js';
 import type { SqliteSchema } from './schema.js';
@@ -29,8 +29,25 @@ export class SqliteSessions {
     return rowOf(this.#statements.at.get(number) as RawRow | undefined);
   }
 
+  /** By one of the older keys it had. */
+  findOlder(key: SessionKey): Row | undefined {
+    return rowOf(this.#statements.findOlder.get(key) as RawRow | undefined);
+  }
+
   load(key: SessionKey): StoredSession | undefined {
     return sessionOf(key, this.#statements.load.all(key) as LoadedRow[]);
+  }
+
+  /** By one of the older keys it had. One statement, so that no rename comes between. */
+  loadOlder(key: SessionKey): StoredSession | undefined {
+    const rows = this.#statements.loadOlder.all(key) as OlderRow[];
+    if (rows[0] === undefined) return undefined;
+    const [newer, until, next] = rows[0];
+    const stored = sessionOf(
+      newer,
+      rows.map(([, , , ...row]) => row),
+    );
+    return stored && { ...stored, alias: { until, next } };
   }
 
   /** The sessions after a number, in their order. */
@@ -38,26 +55,12 @@ export class SqliteSessions {
     return (this.#statements.walk.all(after, limit) as RawRow[]).map((raw) => rowOf(raw) as Row);
   }
 
-  /** What an older id was followed by. */
-  alias(key: SessionKey): Alias | undefined {
-    return this.#statements.alias.get(key) as Alias | undefined;
-  }
-
-  /** The key that a session has by now, followed from any it had. */
-  newest(key: SessionKey): SessionKey {
-    let newest = key;
-    for (;;) {
-      const newer = this.#statements.newer.get(newest) as SessionKey | undefined;
-      if (newer === undefined) return newest;
-      newest = newer;
-    }
-  }
-
-  /** Answers its number; undefined when there is one with that key. */
+  /** Answers its number; undefined when there is one that has or had that key. */
   create(key: SessionKey, moments: Moments, handlers: readonly Registration[]): number | undefined {
     const { createdAt, lifetime, idle, accessed, expireTime } = moments;
     const kept = textOf(handlers);
-    const made = this.#statements.create.run(key, createdAt, lifetime, idle, accessed, expireTime, kept);
+    const row = [key, createdAt, lifetime, idle, accessed, expireTime, kept, key];
+    const made = this.#statements.create.run(...row);
     return made.changes === 0 ? undefined : Number(made.lastInsertRowid);
   }
 
@@ -71,7 +74,7 @@ export class SqliteSessions {
 
   rename(number: number, from: SessionKey, { to, until, next }: Rename): void {
     this.#statements.rename.run(to, number);
-    this.#statements.addAlias.run(from, to, until, next);
+    this.#statements.addAlias.run(from, number, until, next);
   }
 
   empty(number: number): void {
@@ -87,7 +90,13 @@ export class SqliteSessions {
 
   remove(number: number): void {
     this.#statements.forget.run(number);
+    this.#statements.forgetKeys.run(number);
     this.#statements.end.run(number);
+  }
+
+  /** Whether there are older keys that were good until before a moment. */
+  hasAliases(before: number): boolean {
+    return this.#statements.hasAliases.get(before) !== undefined;
   }
 
   /** Those that were good until before a moment. */
@@ -114,6 +123,7 @@ type RawMoments = readonly [
 ];
 type RawRow = readonly [number: number, key: SessionKey, ...RawMoments];
 type LoadedRow = readonly [...RawMoments, app: string | null, key: string, value: Encoded];
+type OlderRow = readonly [newer: SessionKey, until: number, next: string, ...LoadedRow];
 
 type Statements = ReturnType<typeof prepare>;
 
@@ -123,10 +133,10 @@ function prepare(
 ): Record<
   | 'find'
   | 'at'
+  | 'findOlder'
   | 'load'
+  | 'loadOlder'
   | 'walk'
-  | 'alias'
-  | 'newer'
   | 'create'
   | 'move'
   | 'setHandlers'
@@ -137,7 +147,9 @@ function prepare(
   | 'unset'
   | 'empty'
   | 'forget'
+  | 'forgetKeys'
   | 'end'
+  | 'hasAliases'
   | 'forgetAliases',
   SqliteStatement
 > {
@@ -147,20 +159,27 @@ function prepare(
   const sql = (text: string) => handle.prepare(text);
   return {
     find: sql(`SELECT ${row} FROM ${sessions} WHERE id = ?`).raw(),
+    findOlder: sql(
+      `SELECT ${row} FROM ${sessions} WHERE number = (SELECT session FROM ${aliases} WHERE id = ?)`,
+    ).raw(),
     at: sql(`SELECT ${row} FROM ${sessions} WHERE number = ?`).raw(),
     load: sql(
       `SELECT ${moments}, app, key, value FROM ${sessions} LEFT JOIN ${values} ON session = number WHERE id = ?`,
     ).raw(),
+    loadOlder: sql(
+      `SELECT newer.id, until, next, ${moments}, app, key, value FROM ${aliases} AS older
+       JOIN ${sessions} AS newer ON number = older.session
+       LEFT JOIN ${values} AS kept ON kept.session = number WHERE older.id = ?`,
+    ).raw(),
     walk: sql(`SELECT ${row} FROM ${sessions} WHERE number > ? ORDER BY number LIMIT ?`).raw(),
-    alias: sql(`SELECT until, next FROM ${aliases} WHERE id = ?`),
-    newer: sql(`SELECT newer FROM ${aliases} WHERE id = ?`).pluck(),
     create: sql(
-      `INSERT INTO ${sessions} (id, ${moments}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      `INSERT INTO ${sessions} (id, ${moments}) SELECT ?, ?, ?, ?, ?, ?, ?
+       WHERE NOT EXISTS (SELECT 1 FROM ${aliases} WHERE id = ?) ON CONFLICT DO NOTHING`,
     ),
     move: sql(`UPDATE ${sessions} SET accessed = ?, expireTime = ? WHERE number = ?`),
     setHandlers: sql(`UPDATE ${sessions} SET handlers = ? WHERE number = ?`),
     rename: sql(`UPDATE ${sessions} SET id = ? WHERE number = ?`),
-    addAlias: sql(`INSERT INTO ${aliases} (id, newer, until, next) VALUES (?, ?, ?, ?)`),
+    addAlias: sql(`INSERT INTO ${aliases} (id, session, until, next) VALUES (?, ?, ?, ?)`),
     value: sql(`SELECT value FROM ${values} WHERE ${one}`).pluck(),
     set: sql(
       `INSERT INTO ${values} (session, app, key, value) VALUES (?, ?, ?, ?)
@@ -169,7 +188,9 @@ function prepare(
     unset: sql(`DELETE FROM ${values} WHERE ${one}`),
     empty: sql(`DELETE FROM ${values} WHERE session = ? AND app = ?`),
     forget: sql(`DELETE FROM ${values} WHERE session = ?`),
+    forgetKeys: sql(`DELETE FROM ${aliases} WHERE session = ?`),
     end: sql(`DELETE FROM ${sessions} WHERE number = ?`),
+    hasAliases: sql(`SELECT 1 FROM ${aliases} WHERE until < ?`),
     forgetAliases: sql(`DELETE FROM ${aliases} WHERE until < ?`),
   };
 }

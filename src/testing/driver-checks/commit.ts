@@ -8,6 +8,8 @@ import {
   commit,
   end,
   type Difference,
+  handler,
+  handlersOf,
   make,
   MOMENTS,
   momentsOf,
@@ -63,12 +65,22 @@ export const commitChecks: Checks = {
   },
 
   "answers 'gone' for a session that was idle for too long, and changes nothing": async ({ driver }) => {
-    await assertGone(driver, { accessed: NOW - 61, idle: 60 });
+    await assertGone(driver, { accessed: NOW - 67, idle: 60 });
   },
 
   "answers 'gone' at the deadline itself": async ({ driver }) => {
     await assertGone(driver, { expireTime: NOW });
-    await assertGone(driver, { accessed: NOW - 60, idle: 60 });
+    await assertGone(driver, { accessed: NOW - 66, idle: 60 });
+    await assertGone(driver, { accessed: NOW - 3660, idle: 3600, expireTime: Infinity });
+  },
+
+  'is applied to an idle session while uses of it may have gone unrecorded': async ({ driver }) => {
+    const short = await make(driver, {}, { accessed: NOW - 65, idle: 60 });
+    const long = await make(driver, {}, { accessed: NOW - 3659, idle: 3600, expireTime: Infinity });
+
+    assert.equal(await commit(driver, short, TEA), 'committed');
+    assert.equal(await commit(driver, long, TEA), 'committed');
+    assert.deepEqual(await valuesOf(driver, long), TEA);
   },
 
   "goes by the commit's moment and not by the machine's clock": async ({ driver }) => {
@@ -94,12 +106,14 @@ export const commitChecks: Checks = {
     const move = { accessed: NOW + 1, expireTime: NOW + 60 };
     const failing = { cart: 'coffee', total: () => raise(new Error('no total')), count: '1' };
 
-    await assert.rejects(
-      commit(driver, key, { forum: { name: null }, shop: failing, blog: { title: 'x' } }, { move }),
-    );
+    const difference = { forum: { name: null }, shop: failing, blog: { title: 'x' } };
+    const register = [handler('shop', 'remind')];
+
+    await assert.rejects(commit(driver, key, difference, { move, register, empty: true }));
 
     assert.deepEqual(await valuesOf(driver, key), { shop: { cart: 'tea' }, forum: { name: 'Anna' } });
     assert.deepEqual(await momentsOf(driver, key), MOMENTS);
+    assert.deepEqual(await handlersOf(driver, key), []);
   },
 
   'fails alone: others of the same moment are committed': async ({ driver }) => {
@@ -156,11 +170,13 @@ export const commitChecks: Checks = {
 /** A commit to a session with these moments answers 'gone' and changes nothing. */
 async function assertGone(driver: Driver, moments: Partial<Moments>): Promise<void> {
   const key = await make(driver, TEA, moments);
-  const move = { accessed: NOW + 1, expireTime: NOW + 60 };
+  const more = { move: { accessed: NOW + 1, expireTime: NOW + 60 }, register: [handler('shop', 'remind')] };
 
-  assert.equal(await commit(driver, key, { shop: { cart: 'coffee', total: '1' } }, { move }), 'gone');
+  assert.equal(await commit(driver, key, { shop: { cart: 'coffee', total: '1' } }, more), 'gone');
+  assert.equal(await commit(driver, key, {}, { empty: true }), 'gone');
   assert.deepEqual(await valuesOf(driver, key), TEA);
   assert.deepEqual(await momentsOf(driver, key), { ...MOMENTS, ...moments });
+  assert.deepEqual(await handlersOf(driver, key), []);
 }
 
 async function writeAll(driver: Driver, key: SessionKey, differences: readonly Difference[]): Promise<void> {

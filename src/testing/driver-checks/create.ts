@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type Checks, commit, end, make, MOMENTS, momentsOf, newKey, NOW, valuesOf } from './subject.js';
+import { type Checks, commit, end, handler, handlersOf, make, MOMENTS, momentsOf } from './subject.js';
+import { newKey, NOW, valuesOf } from './subject.js';
 
 const OTHERS = { ...MOMENTS, createdAt: NOW + 1, expireTime: NOW + 60 };
 
@@ -7,9 +8,12 @@ export const createChecks: Checks = {
   "answers 'exists' for a session that is there, and changes nothing": async ({ driver }) => {
     const key = await make(driver, { shop: { cart: 'tea' } });
 
-    const again = await commit(driver, key, { shop: { cart: 'coffee', total: '1' } }, { create: OTHERS });
+    const register = [handler('shop', 'remind')];
+    const difference = { shop: { cart: 'coffee', total: '1' } };
 
-    assert.equal(again, 'exists');
+    assert.equal(await commit(driver, key, difference, { create: OTHERS, register }), 'exists');
+
+    assert.deepEqual(await handlersOf(driver, key), []);
     assert.deepEqual(await valuesOf(driver, key), { shop: { cart: 'tea' } });
     assert.deepEqual(await momentsOf(driver, key), MOMENTS);
   },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Checks, commit, end, make, newKey, NOW, valuesOf } from './subject.js';
+import { type Checks, commit, end, handler, handlersOf, make, newKey, NOW, valuesOf } from './subject.js';
 
 const TEA = { shop: { cart: 'tea' } };
 
@@ -59,4 +59,32 @@ export const endChecks: Checks = {
 
     assert.deepEqual(await valuesOf(driver, key), { shop: { total: '1' } });
   },
+
+  'leaves no handlers to a session that is made under the same key': async ({ driver }) => {
+    const key = await make(driver, TEA);
+    await commit(driver, key, {}, { register: [handler('shop', 'remind')] });
+    await end(driver, key);
+
+    await make(driver, {}, {}, key);
+
+    assert.deepEqual(await handlersOf(driver, key), []);
+  },
+
+  'takes every reason': async ({ driver }) => {
+    for (const reason of REASONS) {
+      const key = await make(driver, TEA);
+      assert.equal(await end(driver, key, { reason }), true, `A session could not be ended as ${reason}.`);
+    }
+  },
+
+  'takes values to put aside, whether it keeps such things or not': async ({ driver }) => {
+    const key = await make(driver, TEA);
+    const corrupt = [{ app: 'shop', key: 'cart', value: 'tea' }];
+
+    assert.equal(await end(driver, key, { reason: 'corrupt', corrupt }), true);
+
+    assert.equal(await driver.load(key), undefined);
+  },
 };
+
+const REASONS = ['destroyed', 'expired', 'idle', 'invalidated', 'evicted', 'corrupt'] as const;

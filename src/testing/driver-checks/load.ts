@@ -4,6 +4,8 @@ import {
   type Checks,
   commit,
   end,
+  handler,
+  handlersOf,
   make,
   MOMENTS,
   momentsOf,
@@ -68,10 +70,39 @@ export const loadChecks: Checks = {
     assert.ok(picture);
 
     const move = { accessed: NOW + 1, expireTime: NOW + 7200 };
-    await commit(driver, key, { shop: { cart: 'coffee', total: '1' }, forum: { name: 'Anna' } }, { move });
+    const register = [handler('shop', 'remind')];
+    const difference = { shop: { cart: 'coffee', total: '1' }, forum: { name: 'Anna' } };
+    await commit(driver, key, difference, { move, register });
 
     assert.deepEqual(plainValues(picture), { shop: { cart: 'tea' } });
-    assert.deepEqual({ ...picture, values: undefined }, { ...MOMENTS, values: undefined });
+    assert.deepEqual({ ...picture, ...MOMENTS }, picture);
+    assert.deepEqual(picture.handlers, []);
+  },
+
+  'answers the key of the session, and no alias': async ({ driver }) => {
+    const key = await make(driver);
+
+    const stored = await driver.load(key);
+
+    assert.deepEqual([stored?.key, stored?.alias], [key, undefined]);
+  },
+
+  'answers the handlers that the session was made with': async ({ driver }) => {
+    const register = [handler('shop', 'remind', '"tea"'), handler('forum', 'goodbye')];
+    const key = newKey();
+
+    await commit(driver, key, {}, { create: MOMENTS, register });
+
+    assert.deepEqual(await handlersOf(driver, key), [
+      ['forum', 'goodbye', undefined],
+      ['shop', 'remind', '"tea"'],
+    ]);
+  },
+
+  'answers no handlers where none was registered': async ({ driver }) => {
+    const key = await make(driver, { shop: { cart: 'tea' } });
+
+    assert.deepEqual(await handlersOf(driver, key), []);
   },
 
   'keeps sessions apart': async ({ driver }) => {

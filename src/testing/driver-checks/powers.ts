@@ -93,8 +93,26 @@ function claimed(powers: readonly Power[]): Checks {
       assert.deepEqual([...driver.powers].toSorted(), powers.toSorted());
       return Promise.resolve();
     },
+
+    'come with their members, and members with their power': ({ driver }) => {
+      for (const [power, members] of MEMBERS) {
+        const expected = members.map((member) => [member, driver.powers.has(power)]);
+        assert.deepEqual(
+          members.map((member) => [member, typeof driver[member] === 'function']),
+          expected,
+          `The power '${power}' and its members go together.`,
+        );
+      }
+      return Promise.resolve();
+    },
   };
 }
+
+const MEMBERS = [
+  ['events', ['claim', 'settle']],
+  ['locks', ['lock', 'unlock']],
+  ['quarantine', ['quarantined', 'clearQuarantine']],
+] as const;
 
 export const powerChecks: {
   readonly persistent: Checks;

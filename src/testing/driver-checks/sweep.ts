@@ -1,26 +1,25 @@
 import assert from 'node:assert/strict';
 import type { Driver } from '../../stores/driver.js';
 import type { SessionKey } from '../../stores/session-id.js';
-import { type Checks, commit, end, make, newKey, NOW, valuesOf } from './subject.js';
-
-const [FROM, TO] = [NOW - 1000, NOW];
+import { BEHIND, type Checks, commit, end, FROM, make, newKey, NOW } from './subject.js';
+import { ONE_STEP, sweepAll, thereOf, valuesOf } from './subject.js';
 
 export const sweepChecks: Checks = {
   'removes sessions whose deadline is between the bounds': async ({ driver }) => {
     const early = await make(driver, {}, { expireTime: FROM + 1 });
-    const late = await make(driver, {}, { expireTime: TO - 0.5 });
+    const late = await make(driver, {}, { expireTime: NOW - 0.5 });
 
-    await sweep(driver);
+    await removedBy(driver);
 
     assert.deepEqual(await thereOf(driver, [early, late]), []);
   },
 
   'keeps sessions whose deadline is not between the bounds': async ({ driver }) => {
     const before = await make(driver, { shop: { cart: 'tea' } }, { expireTime: FROM - 0.5 });
-    const after = await make(driver, { shop: { cart: 'coffee' } }, { expireTime: TO + 0.5 });
+    const after = await make(driver, { shop: { cart: 'coffee' } }, { expireTime: NOW + 0.5 });
     const never = await make(driver, {}, { expireTime: Infinity });
 
-    const removed = await sweep(driver);
+    const removed = await removedBy(driver);
 
     assert.equal(removed, 0);
     assert.deepEqual(await thereOf(driver, [before, after, never]), [before, after, never]);
@@ -30,15 +29,15 @@ export const sweepChecks: Checks = {
   'includes the lower bound': async ({ driver }) => {
     const key = await make(driver, {}, { expireTime: FROM });
 
-    assert.equal(await sweep(driver), 1);
+    assert.equal(await removedBy(driver), 1);
 
     assert.equal(await driver.load(key), undefined);
   },
 
   'includes the upper bound': async ({ driver }) => {
-    const key = await make(driver, {}, { expireTime: TO });
+    const key = await make(driver, {}, { expireTime: NOW });
 
-    assert.equal(await sweep(driver), 1);
+    assert.equal(await removedBy(driver), 1);
 
     assert.equal(await driver.load(key), undefined);
   },
@@ -47,22 +46,31 @@ export const sweepChecks: Checks = {
     const idle = await make(driver, {}, { accessed: NOW - 100, idle: 50, expireTime: NOW + 3600 });
     const used = await make(driver, {}, { accessed: NOW - 100, idle: 200, expireTime: NOW + 3600 });
 
-    await sweep(driver);
+    await removedBy(driver);
 
     assert.deepEqual(await thereOf(driver, [idle, used]), [used]);
+  },
+
+  'keeps an idle session while uses of it may have gone unrecorded': async ({ driver }) => {
+    const short = await make(driver, {}, { accessed: NOW - 105, idle: 100 });
+    const long = await make(driver, {}, { accessed: NOW - 3659, idle: 3600, expireTime: Infinity });
+
+    assert.equal(await removedBy(driver), 0);
+
+    assert.deepEqual(await thereOf(driver, [short, long]), [short, long]);
   },
 
   'answers how many were removed': async ({ driver }) => {
     for (let i = 0; i < 5; i += 1) await make(driver, {}, { expireTime: NOW - 1 });
     await make(driver);
 
-    assert.equal(await sweep(driver), 5);
-    assert.equal(await sweep(driver), 0);
+    assert.equal(await removedBy(driver), 5);
+    assert.equal(await removedBy(driver), 0);
   },
 
   'leaves nothing to a session that is made under the same key': async ({ driver }) => {
     const key = await make(driver, { shop: { cart: 'tea' } }, { expireTime: NOW - 1 });
-    await sweep(driver);
+    await removedBy(driver);
 
     await make(driver, {}, {}, key);
 
@@ -70,18 +78,27 @@ export const sweepChecks: Checks = {
   },
 
   'ends at once where nothing is stored': async ({ driver }) => {
-    const step = await driver.sweep({ from: FROM, to: TO, limit: 10 });
+    const step = await driver.sweep(ONE_STEP);
 
     assert.deepEqual(step, { removed: 0, lostEvents: 0, next: undefined });
+  },
+
+  'takes bounds for aliases and events, whether it keeps such things or not': async ({ driver }) => {
+    const key = await make(driver, { shop: { cart: 'tea' } });
+
+    const step = await driver.sweep({ ...ONE_STEP, aliasesBefore: NOW, eventsBefore: NOW });
+
+    assert.deepEqual({ ...step, next: undefined }, { removed: 0, lostEvents: 0, next: undefined });
+    assert.deepEqual(await valuesOf(driver, key), { shop: { cart: 'tea' } });
   },
 
   'looks at no more than `limit` sessions in a step': async ({ driver }) => {
     const keys = await makeMany(driver, 5, NOW - 1);
 
-    const { removed, next } = await driver.sweep({ from: FROM, to: TO, limit: 2 });
+    const { removed, next } = await driver.sweep({ ...ONE_STEP, limit: 2 });
 
     assert.ok(removed <= 2, `${removed} sessions were removed in a step of 2.`);
-    assert.ok(next !== undefined, 'There is no next step, though three sessions were not looked at.');
+    assert.equal(typeof next, 'string', 'There is no next step, though three sessions were not looked at.');
     assert.equal((await thereOf(driver, keys)).length, 5 - removed);
   },
 
@@ -89,7 +106,7 @@ export const sweepChecks: Checks = {
     const past = await makeMany(driver, 7, NOW - 1);
     const live = await makeMany(driver, 6, NOW + 60);
 
-    const removed = await sweep(driver, 2);
+    const removed = await removedBy(driver, { limit: 2 });
 
     assert.equal(removed, 7);
     assert.deepEqual(await thereOf(driver, past), []);
@@ -100,7 +117,7 @@ export const sweepChecks: Checks = {
     const ended = await makeMany(driver, 6, NOW + 60);
     const past = await makeMany(driver, 6, NOW - 1);
 
-    await sweep(driver, 2, async () => {
+    await removedBy(driver, { limit: 2 }, async () => {
       await make(driver);
       await end(driver, ended.shift() ?? newKey());
     });
@@ -114,9 +131,9 @@ export const sweepChecks: Checks = {
       for (const key of keys) await commit(driver, key, {}, PROLONG);
     };
 
-    const first = await driver.sweep({ from: FROM, to: TO, limit: 1 });
+    const first = await driver.sweep({ ...ONE_STEP, limit: 1 });
     await prolong();
-    const rest = await stepsFrom(driver, first.next, 1);
+    const rest = await removedBy(driver, { after: first.next, limit: 1 });
 
     assert.equal(rest, 0);
     assert.equal((await thereOf(driver, keys)).length, 4 - first.removed);
@@ -134,44 +151,15 @@ export const sweepChecks: Checks = {
   },
 };
 
-const ONE_STEP = { from: FROM, to: TO, limit: 10 };
-
 /** What a manager commits whose clock is a little behind the sweeper's. */
-const PROLONG = { now: NOW - 10, move: { expireTime: NOW + 3600 } };
+const PROLONG = { now: BEHIND, move: { expireTime: NOW + 3600 } };
 
-/** All steps of a sweep. Answers how many sessions they removed. */
-function sweep(driver: Driver, limit = 100, between?: () => Promise<void>): Promise<number> {
-  return stepsFrom(driver, undefined, limit, between);
+async function removedBy(...sweep: Parameters<typeof sweepAll>): Promise<number> {
+  return (await sweepAll(...sweep)).removed;
 }
-
-async function stepsFrom(
-  driver: Driver,
-  start: string | undefined,
-  limit: number,
-  between?: () => Promise<void>,
-): Promise<number> {
-  let removed = 0;
-  let after = start;
-  for (let steps = 0; steps < MOST_STEPS; steps += 1) {
-    const step = await driver.sweep({ from: FROM, to: TO, after, limit });
-    removed += step.removed;
-    after = step.next;
-    if (after === undefined) return removed;
-    await between?.();
-  }
-  assert.fail(`A sweep of a few sessions did not end in ${MOST_STEPS} steps.`);
-}
-
-const MOST_STEPS = 100;
 
 async function makeMany(driver: Driver, count: number, expireTime: number): Promise<SessionKey[]> {
   const keys = Array.from({ length: count }, newKey);
   for (const key of keys) await make(driver, { shop: { cart: 'tea' } }, { expireTime }, key);
   return keys;
-}
-
-/** Those of the sessions that are stored. */
-async function thereOf(driver: Driver, keys: readonly SessionKey[]): Promise<SessionKey[]> {
-  const loaded = await Promise.all(keys.map((key) => driver.load(key)));
-  return keys.filter((_, i) => loaded[i] !== undefined);
 }

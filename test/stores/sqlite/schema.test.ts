@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
-import { text } from '../../src/app/reply.js';
-import { SqliteDatabase } from '../../src/database/sqlite.js';
-import { environment } from '../../src/middleware/environment.js';
-import { SqliteDriver } from '../../src/stores/sqlite.js';
-import { type SessionKey } from '../../src/stores/session-id.js';
-import { naughtyStrings } from '../support/naughty-strings.js';
-import { start, temporaryFolder } from '../support/processes.js';
+import { text } from '../../../src/app/reply.js';
+import { SqliteDatabase } from '../../../src/database/sqlite.js';
+import { environment } from '../../../src/middleware/environment.js';
+import { SqliteDriver } from '../../../src/stores/sqlite.js';
+import { type SessionKey } from '../../../src/stores/session-id.js';
+import { naughtyStrings } from '../../support/naughty-strings.js';
+import { start, temporaryFolder } from '../../support/processes.js';
 
 const KEY = 'k'.repeat(43) as SessionKey;
 const MOMENTS = { createdAt: 0, accessed: 0, lifetime: 60, expireTime: 60, idle: Infinity };
@@ -57,7 +57,7 @@ async function fill(one: SqliteDriver): Promise<void> {
 }
 
 describe('the tables of an environment', () => {
-  it('are those of PythonWeb, and one that says which environments there are', async () => {
+  it('are those of PythonWeb, what events and keys need, and one that says which environments there are', async () => {
     const one = await driver();
     expect(await one.completeEnvironment()).toBe(false);
 
@@ -65,11 +65,16 @@ describe('the tables of an environment', () => {
 
     expect(await one.completeEnvironment()).toBe(true);
     expect(byHand("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")).toEqual([
+      { name: 'sqlite_sequence' },
+      { name: 'testEnvSessionAliases' },
+      { name: 'testEnvSessionEvents' },
+      { name: 'testEnvSessionLocks' },
+      { name: 'testEnvSessionQuarantine' },
       { name: 'testEnvSessionStore' },
       { name: 'testEnvSessions' },
       { name: 'tsgiEnvironments' },
     ]);
-    expect(byHand('SELECT * FROM tsgiEnvironments')).toEqual([{ name: 'testEnv', version: 1 }]);
+    expect(byHand('SELECT * FROM tsgiEnvironments')).toEqual([{ name: 'testEnv', version: 2 }]);
   });
 
   it('are not changed by being created again', async () => {
@@ -86,6 +91,10 @@ describe('the tables of an environment', () => {
   it.each([
     ['testEnvSessions', 'testEnvSessionStore'],
     ['testEnvSessionStore', 'testEnvSessions'],
+    ['testEnvSessionAliases', 'testEnvSessionStore'],
+    ['testEnvSessionEvents', 'testEnvSessions'],
+    ['testEnvSessionLocks', 'testEnvSessions'],
+    ['testEnvSessionQuarantine', 'testEnvSessions'],
   ])('are not complete without %s, and creating that leaves %s as it is', async (missing, other) => {
     const one = await driver();
     await one.createEnvironment();
@@ -264,5 +273,146 @@ describe('the tables of an environment', () => {
 
     expect(await Promise.all(programs.map((program) => program.line()))).toEqual(['done', 'done', 'done']);
     expect(await (await driver()).completeEnvironment()).toBe(true);
+  }, 60_000);
+});
+
+describe('the tables of version 1', () => {
+  const OLD = 'o'.repeat(43) as SessionKey;
+  const EMPTY = 'e'.repeat(43) as SessionKey;
+
+  /** A file as the first version made it, with two environments. */
+  function makeVersion1(): void {
+    const tables = (name: string) => [
+      `CREATE TABLE ${name}Sessions (
+        id TEXT PRIMARY KEY, createdAt REAL NOT NULL, lifetime REAL NOT NULL, idle REAL NOT NULL,
+        accessed REAL NOT NULL, expireTime REAL NOT NULL
+      ) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE ${name}SessionStore (
+        session TEXT NOT NULL, app TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (session, app, key)
+      ) STRICT, WITHOUT ROWID`,
+      `INSERT INTO tsgiEnvironments VALUES ('${name}', 1)`,
+      `INSERT INTO ${name}Sessions VALUES ('${KEY}', 0, 60, 9e999, 0, 60)`,
+      `INSERT INTO ${name}SessionStore VALUES ('${KEY}', 'shop', 'cart', '"tea"')`,
+    ];
+    byHand(
+      'CREATE TABLE tsgiEnvironments (name TEXT PRIMARY KEY COLLATE NOCASE, version INTEGER NOT NULL)',
+      ...tables('other'),
+      ...tables('testEnv'),
+      `INSERT INTO testEnvSessions VALUES ('${OLD}', 1.25, 9e999, 900, 2.5, 9e999), ('${EMPTY}', 0, 60, 9e999, 0, 60)`,
+      `INSERT INTO testEnvSessionStore VALUES ('${OLD}', 'shop', 'cart', '"a' || char(0) || 'b"'),
+       ('${OLD}', 'shop', '', '""'), ('${OLD}', 'forum', 'name', '"Anna"')`,
+    );
+  }
+
+  it('are brought up to date with all they hold', async () => {
+    makeVersion1();
+    const one = await driver();
+    expect(await one.completeEnvironment()).toBe(false);
+
+    await one.createEnvironment();
+
+    expect(await one.completeEnvironment()).toBe(true);
+    expect(byHand('SELECT * FROM tsgiEnvironments')).toEqual([
+      { name: 'other', version: 1 },
+      { name: 'testEnv', version: 2 },
+    ]);
+    expect(await one.load(KEY)).toEqual({ key: KEY, ...MOMENTS, handlers: [], values: VALUES });
+    expect(await one.load(OLD)).toEqual({
+      key: OLD,
+      ...{ createdAt: 1.25, accessed: 2.5, lifetime: Infinity, expireTime: Infinity, idle: 900 },
+      handlers: [],
+      values: new Map([
+        ['forum', new Map([['name', '"Anna"']])],
+        ['shop', new Map(Object.entries({ cart: '"a\0b"', '': '""' }))],
+      ]),
+    });
+    expect((await one.load(EMPTY))?.values).toEqual(new Map());
+  });
+
+  it('are those of today afterwards, with every value and none beside', async () => {
+    makeVersion1();
+    const [one, fresh] = [await driver(), await driver('fresh')];
+
+    await one.createEnvironment();
+    await fresh.createEnvironment();
+
+    const definitions = (name: string) =>
+      byHand(
+        `SELECT replace(sql, '${name}', '') AS sql FROM sqlite_schema WHERE tbl_name LIKE '${name}%' AND sql NOT NULL ORDER BY name`,
+      );
+    expect(definitions('testEnv')).toEqual(definitions('fresh'));
+    expect(byHand('SELECT count(*) AS n FROM testEnvSessionStore')).toEqual([{ n: 4 }]);
+    expect(byHand('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+  });
+
+  it('may be used, changed and ended once they are brought up to date', async () => {
+    makeVersion1();
+    const one = await driver();
+    await one.createEnvironment();
+    const [to, handler] = ['n'.repeat(43) as SessionKey, { app: 'shop', handler: 'remind' }];
+
+    const rename = { to, until: 30, next: 'next' };
+    const commit = { key: KEY, now: 1, changes: new Map(), register: [handler], rename };
+    expect(await one.commit(commit)).toBe('committed');
+    expect(await one.end({ key: KEY, reason: 'destroyed', now: 2 })).toBe(true);
+
+    const [event] = await one.claim({ app: 'shop', handlers: ['remind'], now: 2, until: 60, limit: 1 });
+    expect(event?.values).toEqual(VALUES.get('shop'));
+    expect(await one.load(to)).toBeUndefined();
+    expect((await one.load(OLD))?.values.size).toBe(2);
+  });
+
+  it('are brought up to date once: doing it again changes nothing', async () => {
+    makeVersion1();
+    const one = await driver();
+    await one.createEnvironment();
+    const before = contents();
+
+    await one.createEnvironment();
+    await (await driver()).createEnvironment();
+
+    expect(contents()).toEqual(before);
+  });
+
+  it('of another environment are left as they are', async () => {
+    makeVersion1();
+    const before = byHand('SELECT * FROM otherSessions');
+
+    await (await driver()).createEnvironment();
+
+    expect(byHand('SELECT * FROM otherSessions')).toEqual(before);
+    expect(await (await driver('other')).completeEnvironment()).toBe(false);
+  });
+
+  it.each([
+    ['at a table that is in the way', 'CREATE TABLE testEnvSessionEvents (a)'],
+    ['at the first step', 'CREATE TABLE testEnvSessionStore1 (a)'],
+    [
+      'at the last step',
+      `CREATE TRIGGER full BEFORE INSERT ON tsgiEnvironments
+       BEGIN SELECT RAISE(ABORT, 'there is no space left'); END`,
+    ],
+  ])('stay as they were when bringing them up to date fails %s', async (_, obstacle) => {
+    makeVersion1();
+    byHand(obstacle);
+    const before = contents();
+    const one = await driver();
+
+    await expect(one.createEnvironment()).rejects.toMatchObject({ code: expect.any(String) });
+
+    expect(contents()).toEqual(before);
+    expect(await one.completeEnvironment()).toBe(false);
+  });
+
+  it('are brought up to date by several processes at once', async () => {
+    makeVersion1();
+    const programs = [1, 2, 3].map(() => start('test/support/database-program.ts', 'create', file));
+    await Promise.all(programs.map((program) => program.line()));
+
+    for (const { process } of programs) process.stdin?.write('go\n');
+
+    expect(await Promise.all(programs.map((program) => program.line()))).toEqual(['done', 'done', 'done']);
+    expect((await (await driver()).load(KEY))?.values).toEqual(VALUES);
   }, 60_000);
 });
