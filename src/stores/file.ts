@@ -13,7 +13,7 @@ import { keyOf, type SessionKey } from './session-id.js';
 /**
  * Sessions in a folder, one JSON file for each. Several processes on one machine may use it at once. A file is named after
  * the SHA-256 of the session's id, is readable to this user only, and is replaced as a whole, so that it is never half
- * written. Made for POSIX file systems on a local disk. See decisions/011.
+ * written. Made for POSIX file systems on a local disk. See decisions/012.
  *
  * Sessions that ended are removed by the session layer; deleting files does it as well, and fires no event, so that the
  * driver lacks the power `events`. With more days than a session lives after its last change:

@@ -13,7 +13,7 @@ export const LOCK_FILES: readonly string[] = ['lock', 'lock-shm', 'lock-wal'];
 
 /**
  * The lock of a folder for all processes and threads: a write transaction on an SQLite file in it. The
- * system gives it back when its process ends, however that ends, so no lock is ever left over. See decisions/011.
+ * system gives it back when its process ends, however that ends, so no lock is ever left over. See decisions/012.
  */
 export class FolderLock {
   readonly #folder: string;
