@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
-import { database, environment, session, text } from 'tsgi';
+import { database, type Environ, environment, session, text } from 'tsgi';
 import { client } from 'tsgi/testing';
 import {
   openSession,
@@ -318,6 +319,39 @@ describe('openSession on a fetch request', () => {
     ]);
     expect(secure.manager.sessionID).not.toBe(plain.manager.sessionID);
     expect(again.store.get('cart')).toBe('coffee');
+  });
+
+  it('signs its cookie when there is a secret, and refuses one that is not signed', async () => {
+    const options = inMemory({ secret: randomBytes(32).toString('base64') });
+    const first = await openSession(request(), options);
+    first.store.set('cart', 'tea');
+    await first.save();
+    const { sessionID } = first.manager;
+
+    const second = await openSession(request(sentBy(first)), options);
+    const forged = await openSession(request(`session=${sessionID}`), options);
+
+    expect(sentBy(first)).not.toBe(`session=${sessionID}`);
+    expect(second.store.get('cart')).toBe('tea');
+    expect(forged.manager.created).toBe(true);
+  });
+
+  it('finds the id where the option says, and keeps the URL from others then', async () => {
+    const id = ({ QUERY_STRING }: Environ) => new URLSearchParams(QUERY_STRING).get('sid') ?? undefined;
+    const options = inMemory({ useCookies: false, id });
+    const first = await openSession(request(), options);
+    first.store.set('cart', 'tea');
+    await first.save();
+
+    const second = await openSession(
+      request('', `http://localhost/?sid=${first.manager.sessionID}`),
+      options,
+    );
+    const answer = await second.save(new Response(String(second.store.get('cart') === 'tea')));
+
+    expect(await answer.text()).toBe('true');
+    expect(answer.headers.getSetCookie()).toEqual([]);
+    expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
   });
 
   it('has the names that it is given', async () => {

@@ -486,11 +486,12 @@ describe('the lock of a folder', () => {
 });
 
 describe('several processes on one folder', () => {
-  const program = 'test/support/file-program.ts';
+  const file = 'test/support/file-program.ts';
+  const program = ['--import', 'tsx', file];
 
   it('count 4 x 200 additions to one session exactly', async () => {
     await make('shared');
-    const programs = [1, 2, 3, 4].map(() => start(program, 'increment', directory.path, '200'));
+    const programs = [1, 2, 3, 4].map(() => start(file, 'increment', directory.path, '200'));
     await Promise.all(programs.map((one) => one.line()));
 
     const began = performance.now();
@@ -508,7 +509,7 @@ describe('several processes on one folder', () => {
     let least = 0;
 
     for (let kill = 1; kill <= 3; kill += 1) {
-      const one = start(program, 'endless', directory.path, '20');
+      const one = start(file, 'endless', directory.path, '20');
       await one.line();
       one.process.stdin?.write('go\n');
       let rounds = '0';
@@ -526,8 +527,17 @@ describe('several processes on one folder', () => {
   it('fail alone when one file cannot be written, and what it held stays', async () => {
     for (const id of ['id 0', 'id 1']) await make(id);
     const child = spawnSync(
-      'prlimit',
-      ['--fsize=40000', process.execPath, '--import', 'tsx', program, 'large', directory.path, '50000'],
+      'sh',
+      // in blocks of 512 or 1024 bytes
+      [
+        '-c',
+        'ulimit -f 100 && exec "$0" "$@"',
+        process.execPath,
+        ...program,
+        'large',
+        directory.path,
+        '200000',
+      ],
       { input: 'go\n', encoding: 'utf8' },
     );
 
