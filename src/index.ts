@@ -52,11 +52,9 @@ export { error } from './middleware/error.js';
 export type { Format } from './middleware/error/accept.js';
 export type { ErrorInfo, ErrorOptions, ReportHook } from './middleware/error/options.js';
 export { type Field, Form, type FormLimits, type TextField, Upload } from './middleware/cgi/form.js';
-export {
-  openSession,
-  type OpenedSession,
-  type OpenSessionOptions,
-} from './middleware/open-session.js';
+export { OpenedSession, openSession, type OpenSessionOptions } from './middleware/open-session.js';
+export type { FetchRequest, NodeRequest } from './middleware/open-session/request.js';
+export type { NodeResponse } from './middleware/open-session/response.js';
 export { session, type SessionLayer, type SessionOptions } from './middleware/session.js';
 export { urlmap } from './middleware/urlmap.js';
 export type { CarrierOptions } from './stores/carrier.js';
@@ -87,6 +85,7 @@ export type {
   SweepStep,
 } from './stores/driver.js';
 export type { EndHandler, SessionEnd } from './stores/end-handlers.js';
+export { FileDriver } from './stores/file.js';
 export { SessionError, SessionWarning } from './stores/errors.js';
 export { eventsOf, registered } from './stores/events.js';
 export { deadlineOf, endingOf, type Moments, type Move, moved } from './stores/expiry.js';

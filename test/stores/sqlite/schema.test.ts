@@ -408,6 +408,16 @@ describe('the tables of version 1', () => {
     expect(await one.completeEnvironment()).toBe(false);
   });
 
+  it('are left where another program has taken one of the new names', async () => {
+    makeVersion1();
+    byHand('CREATE TABLE testEnvSessionLocks (mine)');
+    const before = contents();
+
+    await expect((await driver()).createEnvironment()).rejects.toMatchObject({ code: 'FOREIGN_SCHEMA' });
+
+    expect(contents()).toEqual(before);
+  });
+
   it('are brought up to date by several processes at once', async () => {
     makeVersion1();
     const programs = [1, 2, 3].map(() => start('test/support/database-program.ts', 'create', file));
