@@ -10,6 +10,7 @@ import { Connections } from './node/connections.js';
 import { Door } from './node/door.js';
 import { Gateway, type GatewayOptions } from './node/gateway.js';
 import { listen, Listening } from './node/listening.js';
+import { answerUnreadable } from './node/unreadable.js';
 
 export type { GatewayOptions };
 
@@ -79,6 +80,7 @@ export async function serve(application: Application, options: ServeOptions = {}
   const gateway = new Gateway(application, options);
   const server = makeServer(limits);
   const connections = new Connections(server, limits.headers);
+  answerUnreadable(server);
   server.on('request', (request, response) => {
     gateway.handle(request, response);
   });

@@ -411,6 +411,7 @@ describe('what is read', () => {
     const bombed = await ask(server, '/', `Cookie: ${junk(90)}; __Host-shop=${value}`);
 
     expect(bombed.code).toBe(431);
+    expect(bombed.body).toContain('Delete the cookies of this site');
     expect(performance.now() - started).toBeLessThan(1000);
     expect(await who(server, `__Host-shop=${value}`)).toBe('anna');
   });

@@ -11,10 +11,10 @@ export function isSecret(name: string): boolean {
 
 /**
  * A text without the secrets that can be told by their names: `token=…` as in queries, `"password": "…"` as in JSON,
- * and what stands before the `@` of `scheme://user:password@host`.
+ * what stands before the `@` of `scheme://user:password@host`, and, by its form, the id of a session.
  */
 export function maskText(text: string): string {
-  return maskPairs(maskLiterals(text), 3);
+  return maskPairs(maskLiterals(text), 3).replace(SESSION_ID, MASK);
 }
 
 /** The same for a line of source code, where `token=next()` is no secret but `token = 'abc'` is. */
@@ -43,6 +43,9 @@ export function typeName(value: unknown): string {
 
 const SECRET =
   /pass|pwd|secret|token|key|cookie|auth(?!ors?$)|signature|dsn|credential|sess|csrf|xsrf|jwt|(?:^|[._-])(?:sid|sig|otp|pin)$|^code$/i;
+
+/** As it stands in a URL or a cookie: 43 characters, and as many of a signature. A longer name is not cut. */
+const SESSION_ID = /(?<![\w-])[\w-]{43}(?:\.[\w-]{43})?(?![\w-])/g;
 
 /** Up to the last `@`, since passwords are often not encoded. */
 const CREDENTIALS = /:\/\/[^\s/?#]{1,700}@/g;

@@ -82,6 +82,8 @@ describe('maskText', () => {
     ["{ secret: 'can\\'ry' }", "{ secret: '[masked]' }"],
     ['password="two words"', 'password=[masked]'],
     ['bad %zz=1&token=canary', 'bad %zz=1&token=[masked]'],
+    [`/shop/${'aB3_-'.repeat(8)}xyz/cart`, '/shop/[masked]/cart'],
+    [`s=${'a'.repeat(43)}.${'b'.repeat(43)}`, 's=[masked]'],
   ])('shows %s as %s', (text, shown) => {
     expect(maskText(text)).toBe(shown);
   });
@@ -94,6 +96,7 @@ describe('maskText', () => {
     'http://host:80/path',
     'mail ada@example.com',
     'q=50%25&r=%E2%82%AC',
+    `/${'a'.repeat(42)}/${'b'.repeat(44)}`,
     'key',
   ])('leaves %j alone', (text) => {
     expect(maskText(text)).toBe(text);

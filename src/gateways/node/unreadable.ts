@@ -1,0 +1,65 @@
+import type { Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { codeOfError } from '../../app/errors.js';
+
+/**
+ * Answers what node:http cannot read, as it does by itself. But a browser that sends too many cookies would go on doing so:
+ * it gets a page that says what to do, and `Clear-Site-Data`, which browsers obey over https.
+ */
+export function answerUnreadable(server: Server): void {
+  const last = new WeakMap<Duplex, ServerResponse>();
+  server.on('request', (request, response) => last.set(request.socket, response));
+  server.on('clientError', (error, socket) => {
+    const response = last.get(socket);
+    const isUnderWay = response?.headersSent === true && !response.writableFinished;
+    if (socket.writable && !isUnderWay) answer(socket, answerTo(codeOfError(error)));
+    else socket.destroy();
+  });
+}
+
+/** Reads on for a moment: a connection that is ended with bytes unread is reset, and the answer with it. */
+function answer(socket: Duplex, text: string): void {
+  const late = setTimeout(() => socket.destroy(), READ_ON);
+  socket.once('close', () => {
+    clearTimeout(late);
+  });
+  socket.resume();
+  socket.end(text);
+}
+
+/** Milliseconds. */
+const READ_ON = 1000;
+
+function answerTo(code: string | undefined): string {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return TOO_MANY_HEADERS;
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return 'HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\n\r\n';
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
+    default:
+      return 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';
+  }
+}
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Too many headers</title>
+<h1>Too many headers</h1>
+<p>Your browser sent more than 16 KiB of headers, most of it probably cookies. Delete the cookies of this site and try again.</p>
+`;
+
+const TOO_MANY_HEADERS = [
+  'HTTP/1.1 431 Request Header Fields Too Large',
+  'Content-Type: text/html; charset=utf-8',
+  `Content-Length: ${Buffer.byteLength(PAGE)}`,
+  'Cache-Control: no-store',
+  "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options: nosniff',
+  'Clear-Site-Data: "cookies"',
+  'Connection: close',
+  '',
+  PAGE,
+].join('\r\n');
