@@ -7,6 +7,7 @@ import {
   html,
   Manager,
   page,
+  redirect,
   type Reply,
   session,
   type SessionLayer,
@@ -26,7 +27,7 @@ function expirationLogger(print: (line: string) => void): (environ: Environ & Se
   let visitors = 0;
   const ended: string[] = [];
 
-  return ({ 'web.session.manager': manager, SCRIPT_NAME }) => {
+  return ({ 'web.session.manager': manager }) => {
     const known = manager.store('endings');
     if (manager.created) {
       const visitor = (visitors += 1);
@@ -40,7 +41,7 @@ function expirationLogger(print: (line: string) => void): (environ: Environ & Se
       <p>You are visitor ${Number(known.get('visitor'))}. Keep visiting this page to keep your session active.</p>
       <p>Stop visiting it for five seconds to see your session end, here and where the server runs.</p>
       <div class="card data">${ended.map((line) => html`<p>${line}</p>`)}</div>
-      ${actions([`${SCRIPT_NAME}/logme`, 'Visit again'])}
+      ${actions(['./logme', 'Visit again'])}
     `;
     return page(layout('Expiration logger', content));
   };
@@ -51,10 +52,14 @@ export function makeApplication(
   print: (line: string) => void = console.log,
   clock: Clock = systemClock,
 ): Application {
-  const logger = expirationLogger(print);
+  const start = ({ SCRIPT_NAME }: Environ) => redirect(`${SCRIPT_NAME}/logme`);
   return error(
     environment(
-      session(urlmap({ '/': logger, '/logme': logger }), { app: 'endings', Manager: ShortSession, clock }),
+      session(urlmap({ '/': start, '/logme': expirationLogger(print) }), {
+        app: 'endings',
+        Manager: ShortSession,
+        clock,
+      }),
       { name: 'endingsEnv', storage: 'memory' },
     ),
   );
@@ -62,5 +67,5 @@ export function makeApplication(
 
 if (process.argv[1] === import.meta.filename) {
   const { url } = await serve(makeApplication(), { port: Number(process.env['PORT'] ?? 8000) });
-  console.log(`Open ${url}/logme`);
+  console.log(`Open ${url} and keep visiting.`);
 }
