@@ -18,6 +18,8 @@ interface StoredModel {
 interface Id {
   readonly session: StoredModel;
   until: number;
+  /** The id that took its place. */
+  newer?: string;
 }
 
 /** One visit, as it has to see things. */
@@ -42,6 +44,8 @@ interface VisitModel {
   hasEnded: boolean;
   /** Whether it has to send its id. */
   owesCookie: boolean;
+  /** Whether another visit has given it that id, and sends it too. */
+  hasAdopted: boolean;
 }
 
 /**
@@ -50,6 +54,8 @@ interface VisitModel {
  */
 export class Model {
   readonly violations: string[] = [];
+  /** The whole schedule, with what was answered. */
+  readonly steps: string[] = [];
   /** What happened, for the figures. */
   readonly seen: { dropped: number; merged: number; ended: number; renamed: number; commits: number } = {
     dropped: 0,
@@ -80,6 +86,7 @@ export class Model {
   }
 
   begin(visit: number, cookie: string): void {
+    this.#note(`visit ${visit} begins with ${this.#nameOf(cookie)}`);
     this.#visits.set(visit, {
       cookie,
       looked: false,
@@ -94,6 +101,7 @@ export class Model {
       endings: 0,
       hasEnded: false,
       owesCookie: false,
+      hasAdopted: false,
     });
   }
 
@@ -111,6 +119,7 @@ export class Model {
   /** Judges what a visit saw after a step. */
   step(number: number, step: Step, sight: Sight): void {
     const visit = this.#visit(number);
+    this.#note(`visit ${number}: ${JSON.stringify(step)} sees ${JSON.stringify(sight.values)}`);
     this.#look(visit);
     const swapped = this.#perform(visit, step, sight);
     const has = visit.session !== undefined || visit.madeAt !== undefined;
@@ -125,6 +134,7 @@ export class Model {
     if (how !== 'ok') this.#rollback(visit);
     this.#commit(visit);
     this.#visits.delete(number);
+    this.#note(`visit ${number} ends: ${how}, ${parting.status}, sends ${this.#nameOf(parting.cookie)}`);
     this.#expect(`status of visit ${number}`, parting.status.startsWith('200'), how === 'ok');
     this.#judgeCookie(number, visit, how, parting.cookie);
   }
@@ -184,6 +194,8 @@ export class Model {
         this.#commit(visit);
         return undefined;
       case 'sweep':
+        this.#sweep();
+        return undefined;
       case 'look':
         return undefined;
       case 'regenerate':
@@ -207,7 +219,9 @@ export class Model {
 
   #swap(visit: VisitModel, { key, expected, value }: Step & { do: 'compareAndSet' }): boolean {
     const { session, view } = visit;
-    if (session === undefined || !this.#isLive(session)) return false;
+    const isLive = session !== undefined && this.#isLive(session);
+    if (!isLive || visit.id !== session.newest) visit.owesCookie = false;
+    if (!isLive) return false;
     const stored = session.values.get(key);
     const swapped = (stored ?? null) === expected;
     if (swapped) session.values.set(key, value);
@@ -230,6 +244,10 @@ export class Model {
     visit.superseded = visit.owesCookie = false;
     visit.changes = [];
     visit.view = new Map();
+  }
+
+  #sweep(): void {
+    for (const { session } of this.#ids.values()) if (!this.#isLive(session)) session.ended = true;
   }
 
   /** What is not saved is dropped, but for endings. */
@@ -284,6 +302,7 @@ export class Model {
     if (next?.id === undefined) return;
     const before = this.#ids.get(session.newest) as Id;
     before.until = this.now + next.grace;
+    before.newer = next.id;
     session.newest = visit.id = next.id;
     this.#ids.set(next.id, { session, until: Infinity });
     visit.owesCookie = true;
@@ -294,10 +313,17 @@ export class Model {
   #follow(visit: VisitModel, session: StoredModel, next: VisitModel['next']): void {
     this.seen.merged += 1;
     visit.owesCookie = false;
-    if (next === undefined || this.now >= (this.#ids.get(visit.id ?? '')?.until ?? 0)) return;
-    visit.id = session.newest;
+    if (next === undefined) return;
     visit.superseded = false;
-    visit.owesCookie = true;
+    if (!this.#isGood(visit.id)) return;
+    visit.id = session.newest;
+    visit.owesCookie = visit.hasAdopted = true;
+  }
+
+  /** Whether neither its grace nor that of an id that followed it is over. */
+  #isGood(id = ''): boolean {
+    const { until, newer } = this.#ids.get(id) as Id;
+    return newer === undefined || (this.now < until && this.#isGood(newer));
   }
 
   #judgeCookie(number: number, visit: VisitModel, how: Finish, cookie: string | undefined): void {
@@ -309,7 +335,8 @@ export class Model {
     } else if (cookie !== undefined) {
       if (!isOwed || cookie !== id) this.#violated(`visit ${number} sends an id that is not its own to send`);
     } else {
-      if (isOwed) this.#violated(`visit ${number} does not send the id of its session`);
+      if (isOwed && (how === 'ok' || !visit.hasAdopted))
+        this.#violated(`visit ${number} does not send the id of its session`);
       if (mayClear && endings === 1 && session === undefined)
         this.#violated(`visit ${number} does not clear the cookie of the session that it has ended`);
     }
@@ -322,6 +349,17 @@ export class Model {
 
   #violated(what: string): void {
     this.violations.push(what);
+    this.#note(`WRONG: ${what}`);
+  }
+
+  #note(what: string): void {
+    this.steps.push(`${this.now % 1_000_000} s: ${what}`);
+  }
+
+  /** Ids are random, so a replayed schedule has others. */
+  #nameOf(id: string | undefined): string {
+    if (id === undefined) return 'no cookie';
+    return id === '' ? 'an empty cookie' : `id ${this.ids.indexOf(id)}`;
   }
 }
 

@@ -99,7 +99,7 @@ class Schedule {
     const first = await this.#begin('');
     await this.#step(first, { do: 'set', key: 'n', value: 1 });
     await this.#finish(first, 'ok');
-    for (let turns = 12 + this.#random.below(20); turns > 0; turns -= 1) await this.#turn();
+    for (let turns = 20 + this.#random.below(40); turns > 0; turns -= 1) await this.#turn();
     while (this.#open.size > 0) await this.#finish(this.#anyVisit(), this.#anyFinish());
     const find = this.model.ids;
     this.model.found(await this.#processes.ask<Finding[]>(this.#random.below(9), { find }));
