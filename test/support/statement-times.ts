@@ -1,6 +1,6 @@
-import { openSync, readSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import BetterSqlite3 from 'better-sqlite3';
+import { queuedTime } from './queued-time.js';
 
 /** How long a statement has kept its process from everything else, in milliseconds. */
 export interface Timing {
@@ -44,19 +44,4 @@ export function timeStatements(): Timing[] {
     };
   }
   return timings;
-}
-
-/** What reads for how many milliseconds this thread has been ready to run while others ran. */
-function queuedTime(): () => number {
-  const buffer = Buffer.alloc(128);
-  let file: number;
-  try {
-    file = openSync('/proc/thread-self/schedstat', 'r');
-  } catch {
-    return () => 0;
-  }
-  return () => {
-    const length = readSync(file, buffer, 0, buffer.length, 0);
-    return Number(buffer.toString('latin1', 0, length).split(' ')[1]) / 1e6;
-  };
 }
