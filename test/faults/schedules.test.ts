@@ -44,7 +44,8 @@ describe('visits of three processes in any order', () => {
   it.each(chosen)(
     'lose nothing, revive nothing and tell no id that is not theirs to tell: $name',
     async (kind) => {
-      const seeds = replayed === null ? seedsOf(count(Number(process.env["TSGI_MANY"] ?? 1000))) : [Number(replayed[2])];
+      const seeds =
+        replayed === null ? seedsOf(count(Number(process.env['TSGI_MANY'] ?? 1000))) : [Number(replayed[2])];
       const sum = { dropped: 0, merged: 0, ended: 0, renamed: 0, commits: 0 };
 
       for (const seed of seeds) {
@@ -98,7 +99,10 @@ describe('compareAndSet of one key by 8 visits in 4 processes', () => {
       const counting = await Processes.start(4, folder.file('counted.db'));
       const visit = { visit: 1, begin: { cookie: '' } };
       await counting.ask(0, visit);
-      const { id = '' } = await counting.ask<{ id?: string }>(0, { visit: 1, step: { do: 'set', key: 'n', value: 0 } });
+      const { id = '' } = await counting.ask<{ id?: string }>(0, {
+        visit: 1,
+        step: { do: 'set', key: 'n', value: 0 },
+      });
       await counting.ask(0, { visit: 1, finish: 'ok' });
 
       const outcomes = await counting.askAll<{ tries: number; swaps: number }>({

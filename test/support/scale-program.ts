@@ -4,10 +4,13 @@
  * a request takes on each, lets all sessions of LARGE expire, sweeps them while requests go on, and prints how long the
  * event loop was delayed.
  */
+import { Agent } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Application, cgi, database, environment, error, session, text } from 'tsgi';
-import { client, type Client, TestClock } from 'tsgi/testing';
+import { serve } from 'tsgi/node';
+import { client, TestClock } from 'tsgi/testing';
+import { request } from './http.js';
 import { idOf, multiply } from './many-sessions.js';
 import { queuedTime } from './queued-time.js';
 
@@ -18,26 +21,55 @@ const REQUESTS = 400;
 const TOGETHER = 8;
 
 const clock = new TestClock();
-const files = [
+const agent = new Agent({ keepAlive: true, maxSockets: TOGETHER });
+const sites = [
   { file: small, sessions: Number(few) },
   { file: large, sessions: Number(many) },
-];
+].map((site) => ({ ...site, application: applicationOn(site.file) }));
 
-for (const { file, sessions } of files) await fill(file, sessions);
-const visitors = files.map(({ file, sessions }) => ({ visitor: visitorOf(file), sessions }));
-const [, crowd] = visitors;
-if (crowd === undefined) throw new Error('There is no second file.');
+for (const site of sites) await fill(site);
+const open = await Promise.all(sites.map(openSite));
+for (const path of ['/read', '/write']) {
+  print({ path, http: await compare(path, 'http'), inside: await compare(path, 'inside') });
+}
+print(await sweep(open[1] as Site));
+agent.destroy();
+for (const { close } of open) await close();
 
-for (const path of ['/read', '/write']) print(path, await compare(path));
-print('sweep', await sweep(crowd.visitor));
-for (const { visitor } of visitors) await visitor.close();
+/** What a visitor with that cookie is answered. */
+type Visit = (path: string, cookie: string) => Promise<{ text: string; cookie: string }>;
 
-function print(what: string, figures: object): void {
-  process.stdout.write(`${JSON.stringify({ what, ...figures })}\n`);
+interface Site {
+  readonly sessions: number;
+  /** Over a socket, and without one. */
+  readonly http: Visit;
+  readonly inside: Visit;
+  readonly close: () => Promise<unknown>;
 }
 
-function visitorOf(file: string): Client {
-  const application: Application = error(
+async function openSite({ application, sessions }: (typeof sites)[number]): Promise<Site> {
+  const visitor = client(application, { clock });
+  const server = await serve(application, { port: 0, signals: false });
+  return {
+    sessions,
+    async http(path, cookie) {
+      const answer = await request(server.url + path, { agent, headers: { cookie } });
+      return { text: answer.body, cookie: answer.header('Set-Cookie')?.split(';')[0] ?? '' };
+    },
+    async inside(path, cookie) {
+      const answer = await visitor.get(path, { headers: { Cookie: cookie } });
+      return { text: answer.text(), cookie: answer.header('Set-Cookie')?.split(';')[0] ?? '' };
+    },
+    close: async () => Promise.all([server.close(), visitor.close()]),
+  };
+}
+
+function print(figures: object): void {
+  process.stdout.write(`${JSON.stringify(figures)}\n`);
+}
+
+function applicationOn(file: string): Application {
+  return error(
     database(
       environment(
         session(
@@ -64,23 +96,22 @@ function visitorOf(file: string): Client {
       { database: file, autoCreate: true },
     ),
   );
-  return client(application, { clock });
 }
 
-async function fill(file: string, sessions: number): Promise<void> {
-  const visitor = visitorOf(file);
+async function fill({ application, file, sessions }: (typeof sites)[number]): Promise<void> {
+  const visitor = client(application, { clock });
   await visitor.get('/make');
   await visitor.close();
   multiply(file, 'scale', sessions);
 }
 
 /** The median milliseconds of a request with few and with many sessions, in rounds that take turns. */
-async function compare(path: string) {
-  const rounds = visitors.map(() => ({ wall: [] as number[], cpu: [] as number[] }));
+async function compare(path: string, way: 'http' | 'inside') {
+  const rounds = open.map(() => ({ wall: [] as number[], cpu: [] as number[] }));
   for (let round = 0; round <= ROUNDS; round += 1) {
-    for (const [i, { visitor, sessions }] of visitors.entries()) {
+    for (const [i, site] of open.entries()) {
       const [wall, cpu] = [performance.now(), process.cpuUsage()];
-      for (let done = 0; done < REQUESTS; done += TOGETHER) await visitTogether(visitor, path, sessions);
+      for (let done = 0; done < REQUESTS; done += TOGETHER) await visitTogether(site, site[way], path);
       const { user, system } = process.cpuUsage(cpu);
       if (round === 0) continue; // the first warms up
       rounds[i]?.wall.push((performance.now() - wall) / REQUESTS);
@@ -91,11 +122,11 @@ async function compare(path: string) {
   return { few: first, many: second };
 }
 
-async function visitTogether(visitor: Client, path: string, sessions: number): Promise<void> {
+async function visitTogether({ sessions }: Site, visit: Visit, path: string): Promise<void> {
   const one = async () => {
     const id = idOf(1 + Math.floor(Math.random() * sessions));
-    const answer = await visitor.get(path, { headers: { Cookie: `scale=${id}` } });
-    if (answer.code !== 200 || !answer.text().endsWith(' false')) throw new Error(answer.text());
+    const { text: answer } = await visit(path, `scale=${id}`);
+    if (!answer.endsWith(' false')) throw new Error(answer);
   };
   await Promise.all(Array.from({ length: TOGETHER }, one));
 }
@@ -105,29 +136,29 @@ function medianOf(numbers: number[]): number {
 }
 
 /** Ends all sessions by one clean-up, while others come, make a session and use it. */
-async function sweep(visitor: Client) {
+async function sweep({ inside }: Site) {
   clock.advance(100_000);
   let isOver = false;
   let requests = 0;
   const others = async () => {
     while (!isOver) {
-      const made = await visitor.get('/make', { headers: { Cookie: '' } });
-      const cookie = made.header('Set-Cookie')?.split(';')[0] ?? '';
-      const used = await visitor.get('/write', { headers: { Cookie: cookie } });
-      if (used.text() !== '1 false') throw new Error(used.text());
+      const { cookie } = await inside('/make', '');
+      const { text: used } = await inside('/write', cookie);
+      if (used !== '1 false') throw new Error(used);
       requests += 2;
       await delay(2);
     }
   };
-  const watch = watchLoop();
   const going = Promise.all([others(), others(), others(), others()]);
   await delay(200);
+  const watch = watchLoop();
   const start = performance.now();
-  const removed = Number((await visitor.get('/clean', { headers: { Cookie: '' } })).text());
+  const removed = Number((await inside('/clean', '')).text);
   const seconds = (performance.now() - start) / 1000;
+  const delays = watch.stop();
   isOver = true;
   await going;
-  return { removed, seconds, requests, ...watch.stop() };
+  return { removed, seconds, requests, ...delays };
 }
 
 /** How late a timer of a millisecond is: by the clock, and without the time in which others had the processor. */

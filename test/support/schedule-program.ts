@@ -197,7 +197,13 @@ async function countTogether({ cookie, visits, each }: { cookie: string; visits:
 /** What a driver may do wrong, so that a test can show that it would be found. */
 function tell(name: string): void {
   const { commit, end, loadNow } = SqliteDriver.prototype;
-  const moments = { createdAt: clock.now(), accessed: clock.now(), lifetime: 9e9, expireTime: 9e9, idle: 9e9 };
+  const moments = {
+    createdAt: clock.now(),
+    accessed: clock.now(),
+    lifetime: 9e9,
+    expireTime: 9e9,
+    idle: 9e9,
+  };
   const lies: Record<string, () => void> = {
     none: () => undefined,
     'revives ended sessions': () => {
@@ -229,7 +235,9 @@ function tell(name: string): void {
     'never forgets an older id': () => {
       SqliteDriver.prototype.loadNow = function (key) {
         const { alias, ...found } = loadNow.call(this, key) ?? {};
-        return 'key' in found ? { ...found, ...(alias && { alias: { ...alias, until: Infinity } }) } : undefined;
+        return 'key' in found
+          ? { ...found, ...(alias && { alias: { ...alias, until: Infinity } }) }
+          : undefined;
       };
     },
   };

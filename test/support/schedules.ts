@@ -33,7 +33,9 @@ export class Processes {
 
   async stop(): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL');
-    await Promise.all(this.#children.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')));
+    await Promise.all(
+      this.#children.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')),
+    );
   }
 
   /** Sends a message to one of them, and resolves with its answer. */
