@@ -82,7 +82,7 @@ function applicationOn(file: string): Application {
                 store.set('visits', 0);
                 return text('made');
               case '/read':
-                return text(`${String(store.get('user'))} ${String(manager.created)}`);
+                return text(`${store.size} ${String(manager.created)}`);
               case '/write':
                 return text(`${store.increment('visits')} ${String(manager.created)}`);
               default:

@@ -1,11 +1,10 @@
 /**
  * One of several processes whose visits a test lets take turns, step by step:
  * `node --import tsx test/support/schedule-program.ts FILE LIE`, with an IPC channel. It prints nothing; each message is
- * answered. LIE names what it is to do wrong, as in `lies` below.
+ * answered. LIE names what its driver does wrong, as in schedule-lies.ts.
  */
 import {
   type Application,
-  type Commit,
   database,
   type Environ,
   environment,
@@ -16,7 +15,7 @@ import {
   text,
 } from 'tsgi';
 import { client, TestClock } from 'tsgi/testing';
-import { SqliteDriver } from '../../src/stores/sqlite.js';
+import { beginToLie } from './schedule-lies.js';
 import type { Finding, Finish, Message, Parting, Sight, Step } from './schedule-steps.js';
 
 const [file = '', lie = 'none'] = process.argv.slice(2);
@@ -58,6 +57,7 @@ const application: Application = error(
     environment(
       session(
         (environ) => {
+          if (environ.PATH_INFO === '/lie') return startLying(environ);
           if (environ.PATH_INFO === '/find') return json(find(environ));
           if (environ.PATH_INFO === '/exists') return exists(environ);
           if (environ.PATH_INFO === '/count') return countUp(environ);
@@ -72,15 +72,18 @@ const application: Application = error(
 );
 
 const visitor = client(application, { clock });
-await visitor.open();
-tell(lie);
+const { code } = await visitor.get('/lie');
+if (code !== 200) throw new Error(visitor.errors);
 process.on('message', (message: Message) => {
   void answer(message).then((reply = null) => process.send?.(reply));
 });
 process.send?.('ready');
 
 async function answer(message: Message): Promise<unknown> {
-  if ('now' in message) return clock.set(message.now);
+  if ('now' in message) {
+    clock.set(message.now);
+    return undefined;
+  }
   if ('find' in message) return Promise.all(message.find.map(lookFor));
   if ('count' in message) return countTogether(message.count);
   if ('begin' in message) return begin(message.visit, message.begin.cookie);
@@ -90,6 +93,11 @@ async function answer(message: Message): Promise<unknown> {
   desk.finish(message.finish);
   desks.delete(message.visit);
   return desk.reply;
+}
+
+function startLying(environ: SessionLayer) {
+  beginToLie(environ['web.session.driver'], lie);
+  return text(lie);
 }
 
 /** Resolves when the application waits for the first step. */
@@ -192,56 +200,4 @@ async function countTogether({ cookie, visits, each }: { cookie: string; visits:
   };
   await Promise.all(Array.from({ length: visits }, one));
   return { tries, swaps };
-}
-
-/** What a driver may do wrong, so that a test can show that it would be found. */
-function tell(name: string): void {
-  const { commit, end, loadNow } = SqliteDriver.prototype;
-  const moments = {
-    createdAt: clock.now(),
-    accessed: clock.now(),
-    lifetime: 9e9,
-    expireTime: 9e9,
-    idle: 9e9,
-  };
-  const lies: Record<string, () => void> = {
-    none: () => undefined,
-    'revives ended sessions': () => {
-      SqliteDriver.prototype.commit = async function (difference: Commit) {
-        const result = await commit.call(this, difference);
-        if (result !== 'gone') return result;
-        const { move: _, rename: __, ...rest } = difference;
-        return commit.call(this, { ...rest, create: moments });
-      };
-    },
-    'loses what others have set': () => {
-      SqliteDriver.prototype.commit = function (difference: Commit) {
-        return commit.call(this, { ...difference, empty: difference.changes.size > 0 });
-      };
-    },
-    'keeps the first of several changes': () => {
-      SqliteDriver.prototype.commit = function (difference: Commit) {
-        const changes = [...difference.changes].map(
-          ([app, { empty, keys }]) => [app, { empty, keys: new Map([...keys].slice(0, 1)) }] as const,
-        );
-        return commit.call(this, { ...difference, changes: new Map(changes) });
-      };
-    },
-    'does not end what has another id by now': () => {
-      SqliteDriver.prototype.end = async function (ending) {
-        return this.loadNow(ending.key)?.alias === undefined && end.call(this, ending);
-      };
-    },
-    'never forgets an older id': () => {
-      SqliteDriver.prototype.loadNow = function (key) {
-        const { alias, ...found } = loadNow.call(this, key) ?? {};
-        return 'key' in found
-          ? { ...found, ...(alias && { alias: { ...alias, until: Infinity } }) }
-          : undefined;
-      };
-    },
-  };
-  const told = lies[name];
-  if (told === undefined) throw new Error(`There is no lie ${name}.`);
-  told();
 }

@@ -15,11 +15,13 @@ const KEYS = ['left', 'right', 'n', 'm'];
 /** Several processes on one file, whose visits take turns. */
 export class Processes {
   readonly #children: readonly ChildProcess[];
+  readonly #exits: readonly Promise<unknown>[];
   /** The processes and the schedules share a time that only goes on. */
   #now = 1_800_000_000;
 
   private constructor(children: readonly ChildProcess[]) {
     this.#children = children;
+    this.#exits = children.map((child) => once(child, 'exit'));
   }
 
   /** With a lie they work wrong, as test/support/schedule-program.ts lists. */
@@ -33,9 +35,7 @@ export class Processes {
 
   async stop(): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL');
-    await Promise.all(
-      this.#children.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')),
-    );
+    await Promise.all(this.#exits);
   }
 
   /** Sends a message to one of them, and resolves with its answer. */
