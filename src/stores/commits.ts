@@ -97,7 +97,7 @@ export class Commits {
     return this.#inTurn(async () => {
       const { commit, done } = session.alone(settings.clock.now(), app, key, update, listening);
       if ((await this.#send(commit)) === 'gone') return false;
-      cookies.seal();
+      if (commit.create !== undefined) cookies.seal(); // what else waits belongs to changes that do
       done();
       return true;
     });
@@ -169,20 +169,28 @@ export class Commits {
   async #noteNext(session: Session, { commit, left = '' }: Taken, result: CommitResult): Promise<void> {
     const { cookies, environ, settings, inCookie } = this.#of;
     const { watcher, carrier, clock } = settings;
-    if (commit.rename !== undefined) watcher.moved(commit.key, commit.rename.to);
-    if (commit.rename !== undefined && result === 'committed') return;
+    if (commit.rename !== undefined && result === 'committed') {
+      watcher.moved(commit.key, commit.rename.to);
+      return;
+    }
     const id = await this.#newestId(left);
-    if (id === undefined) return;
-    session.adopt(id);
-    const { expireTime } = session.moments;
-    if (!inCookie()) return;
-    cookies.add(carrier.cookie.write(id, isHttps(environ), expireTime, clock.now()), true, 'successor');
+    session.adopt(id ?? left);
+    if (id === undefined) cookies.refuse(keyOf(left));
+    else if (inCookie()) {
+      const { expireTime } = session.moments;
+      cookies.add(carrier.cookie.write(id, isHttps(environ), expireTime, clock.now()), true, keyOf(id));
+    }
   }
 
-  /** The id that a session has now, by one that it had: each leads to the next. Undefined when it has ended since. */
+  /**
+   * The id that a session has now, by one that it had: each leads to the next. Undefined when it has ended since, or when one
+   * on the way is past its grace: who is late is not told.
+   */
   async #newestId(older: string): Promise<string | undefined> {
-    const stored = await this.#of.settings.driver.load(keyOf(older));
+    const { driver, clock } = this.#of.settings;
+    const stored = await driver.load(keyOf(older));
     if (stored?.alias === undefined) return stored && older;
+    if (clock.now() >= stored.alias.until) return undefined;
     return this.#newestId(openNext(older, stored.alias.next));
   }
 

@@ -7,11 +7,11 @@ interface Waiting {
   readonly header: Header;
   /** False: the application adds it to the reply by hand, or nobody does. */
   readonly send: boolean;
-  /** What it belongs to: a session, the end of one, or an id that another request has given it. */
+  /** What it belongs to: a session, or the end of one. */
   readonly of: Owner;
 }
 
-type Owner = SessionKey | 'ending' | 'successor';
+type Owner = SessionKey | 'ending';
 
 /**
  * The Set-Cookie lines of one request. There is one session cookie, so at most one line leaves: the last. A line belongs

@@ -163,6 +163,21 @@ describe('a callback', () => {
     expect(ends).toEqual(['destroyed']);
   });
 
+  it('follows a session to the id that another request was first to give it', async () => {
+    const [shop, ends] = [shortly(), [] as unknown[]];
+    const id = await watched(shop, ends);
+    const [first, second] = [shop.visit(id), shop.visit(id)];
+    for (const { manager } of [first, second]) manager.regenerate();
+    await first.visit.finish(true);
+    await second.visit.finish(true);
+    const { manager, visit } = shop.visit(second.manager.sessionID);
+
+    manager.destroy();
+    await visit.finish(true);
+
+    expect(ends).toEqual(['destroyed']);
+  });
+
   it('follows a session whose older id is forgotten', async () => {
     const [shop, ends] = [site({ lifetime: Infinity }), [] as unknown[]];
     const elsewhere = siteOn(shop.driver, { clock: shop.clock, lifetime: Infinity });
