@@ -10,15 +10,9 @@ import { Visit } from '../stores/visit.js';
 import { checkEnvironment, type EnvironmentOptions, openStorage, typeOf } from './environment/storage.js';
 import { environOf, type FetchRequest, type NodeRequest } from './open-session/request.js';
 import { checkUnsent, headersIn, type NodeResponse, withHeaders } from './open-session/response.js';
-import {
-  checkOptions,
-  checkTables,
-  dress,
-  plainHttpWarning,
-  reporter,
-  type SessionOptions,
-  settingsFor,
-} from './session.js';
+import { dress, plainHttpWarning } from './session/dress.js';
+import { checkOptions, type SessionOptions } from './session/options.js';
+import { checkTables, reporter, settingsFor } from './session/settings.js';
 
 /**
  * The options of `database()`, `environment()` and `session()` in one object. Make it once and give it to every call: what

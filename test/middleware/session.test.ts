@@ -1122,7 +1122,7 @@ describe('options', () => {
     await expect(visit(application).get('/')).rejects.toMatchObject({
       code: 'NO_TABLES',
       message:
-        'The environment has no tables for sessions yet. Give session() setupEnvironment: true, or run createEnvironment().',
+        'The environment was not created yet. Give session() setupEnvironment: true, or run createEnvironment().',
     });
   });
 });
