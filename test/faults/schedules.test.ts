@@ -27,14 +27,15 @@ const replayed = /^(.+) (\d+)$/.exec(process.env['TSGI_SEED'] ?? '');
 
 const folder = temporaryFolder();
 const LIMIT = full ? 900_000 : 120_000;
+const started: Processes[] = [];
 let processes: Processes;
 
 beforeAll(async () => {
-  processes = await Processes.start(3, folder.file('sessions.db'));
+  processes = await startProcesses(3, 'sessions.db');
 }, 60_000);
 
 afterAll(async () => {
-  await processes.stop();
+  await Promise.all(started.map((one) => one.stop()));
   folder.remove();
 });
 
@@ -78,7 +79,7 @@ describe('the judge of those visits', () => {
     'finds a driver that %s',
     async (lie, name, violation) => {
       const kind = kinds.find((one) => one.name === name) as Kind;
-      const lying = await Processes.start(3, folder.file(`${lie}.db`), lie);
+      const lying = await startProcesses(3, `${lie}.db`, lie);
       const models: Model[] = [];
 
       for (let seed = 1; seed <= 30; seed += 1) models.push(await runSchedule(lying, kind, seed));
@@ -95,7 +96,7 @@ describe('compareAndSet of one key by 8 visits in 4 processes', () => {
     'succeeds as often as the number has grown',
     async () => {
       const each = count(2000);
-      const counting = await Processes.start(4, folder.file('counted.db'));
+      const counting = await startProcesses(4, 'counted.db');
       const visit = { visit: 1, begin: { cookie: '' } };
       await counting.ask(0, visit);
       const { id = '' } = await counting.ask<{ id?: string }>(0, {
@@ -124,6 +125,12 @@ describe('compareAndSet of one key by 8 visits in 4 processes', () => {
     LIMIT,
   );
 });
+
+async function startProcesses(many: number, file: string, lie?: string): Promise<Processes> {
+  const made = await Processes.start(many, folder.file(file), lie);
+  started.push(made);
+  return made;
+}
 
 function seedsOf(many: number): number[] {
   const first = randomInt(2 ** 31);

@@ -16,21 +16,30 @@ const KEYS = ['left', 'right', 'n', 'm'];
 export class Processes {
   readonly #children: readonly ChildProcess[];
   readonly #exits: readonly Promise<unknown>[];
+  /** Aborted when one of them ends, so that nobody waits for its answer. */
+  readonly #ended = new AbortController();
   /** The processes and the schedules share a time that only goes on. */
   #now = 1_800_000_000;
 
   private constructor(children: readonly ChildProcess[]) {
     this.#children = children;
-    this.#exits = children.map((child) => once(child, 'exit'));
+    this.#exits = children.map((child) => once(child, 'exit').finally(() => this.#ended.abort()));
   }
 
-  /** With a lie they work wrong, as test/support/schedule-program.ts lists. */
+  /** With a lie they work wrong, as test/support/schedule-lies.ts lists. */
   static async start(many: number, file: string, lie = 'none'): Promise<Processes> {
-    const children = Array.from({ length: many }, () =>
-      fork('test/support/schedule-program.ts', [file, lie], { execArgv: ['--import', 'tsx'] }),
+    const processes = new this(
+      Array.from({ length: many }, () =>
+        fork('test/support/schedule-program.ts', [file, lie], { execArgv: ['--import', 'tsx'] }),
+      ),
     );
-    await Promise.all(children.map((child) => once(child, 'message')));
-    return new this(children);
+    try {
+      await Promise.all(processes.#children.map((child) => processes.#answerOf(child)));
+    } catch (error) {
+      await processes.stop();
+      throw error;
+    }
+    return processes;
   }
 
   async stop(): Promise<void> {
@@ -38,23 +47,17 @@ export class Processes {
     await Promise.all(this.#exits);
   }
 
-  /** Sends a message to one of them, and resolves with its answer. */
+  /** Sends a message to one of them, and resolves with its answer. Rejects when a process has ended. */
   async ask<T>(child: number, message: Message): Promise<T> {
     const process = this.#children[child % this.#children.length] as ChildProcess;
-    const ended = new AbortController();
-    const { signal } = ended;
-    const answer = once(process, 'message', { signal });
-    const failure = once(process, 'exit', { signal }).then(() => {
-      throw new Error(`A process has ended at ${JSON.stringify(message)}`);
-    });
-    process.send(message);
-    try {
-      return ((await Promise.race([answer, failure])) as [T])[0];
-    } finally {
-      failure.catch(() => undefined);
-      answer.catch(() => undefined);
-      ended.abort();
-    }
+    const answer = this.#answerOf(process);
+    process.send(message, () => undefined); // what cannot be sent is not answered either
+    return (await answer) as T;
+  }
+
+  async #answerOf(child: ChildProcess): Promise<unknown> {
+    const [answer] = (await once(child, 'message', { signal: this.#ended.signal })) as [unknown];
+    return answer;
   }
 
   /** Sends a message to all of them at once. */
