@@ -18,7 +18,7 @@ export interface SessionEnd {
   readonly endedAt: number;
   /** What the application kept in the session at its end. A value that cannot be decoded is not among them. */
   readonly values: ReadonlyMap<string, Value>;
-  /** What `notifyOnExpire(name, detail)` was given. */
+  /** What `notifyOnExpire(name, detail)` was given; undefined also when that cannot be decoded. */
   readonly detail: Value | undefined;
   /** 1 at the first call. A later one may follow a call that succeeded, when its process ended before that was noted. */
   readonly attempt: number;
@@ -189,7 +189,7 @@ function endOf(codec: Codec, event: StoredEvent, signal: AbortSignal): SessionEn
     const decoded = decodedOrNone(codec, value);
     if (decoded !== undefined) values.set(key, decoded);
   }
-  const told = detail === undefined ? undefined : codec.decode(detail);
+  const told = detail === undefined ? undefined : decodedOrNone(codec, detail);
   return { id, reason, app, createdAt, endedAt, values, detail: told, attempt, signal };
 }
 

@@ -1,6 +1,7 @@
 import type { SqliteDatabase } from '../../database/sqlite.js';
 import type { SqliteStatement } from '../../database/sqlite-handle.js';
 import type { Claim, EndReason, Encoded, Settlement, StoredEvent } from '../driver.js';
+import { listIn } from './list.js';
 import type { SqliteSchema } from './schema.js';
 
 /** Events that wait for their handlers. They are added in the transaction that ends the session. */
@@ -83,7 +84,11 @@ interface EventRow {
   readonly attempt: number;
 }
 
+function isPair(part: unknown): part is [key: string, value: Encoded] {
+  return Array.isArray(part) && typeof part[0] === 'string' && typeof part[1] === 'string';
+}
+
 function eventOf({ detail, values, ...row }: EventRow): StoredEvent {
-  const kept = new Map(JSON.parse(values) as [string, Encoded][]);
+  const kept = new Map(listIn(values).filter(isPair));
   return { ...row, values: kept, detail: detail ?? undefined };
 }

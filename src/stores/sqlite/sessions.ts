@@ -1,7 +1,9 @@
 import type { SqliteDatabase } from '../../database/sqlite.js';
 import type { SqliteStatement } from '../../database/sqlite-handle.js';
 import type { AppChanges, Change, Encoded, Registration, Rename, StoredSession } from '../driver.js';
+import { registered } from '../events.js';
 import type { Moments } from '../expiry.js';
+import { listIn } from './list.js';
 import type { SessionKey } from '../session-id.js';
 import type { SqliteSchema } from './schema.js';
 
@@ -226,7 +228,12 @@ function sessionOf(key: SessionKey, rows: readonly LoadedRow[]): StoredSession |
 
 /** JSON, null for none: hardly any session has some. */
 export function handlersOf(text: string | null): readonly Registration[] {
-  return text === null ? NONE : (JSON.parse(text) as Registration[]);
+  return text === null ? NONE : registered([], listIn(text).filter(isRegistration));
+}
+
+function isRegistration(part: unknown): part is Registration {
+  const { app, handler } = Object(part) as Partial<Registration>;
+  return typeof app === 'string' && typeof handler === 'string';
 }
 
 function textOf(handlers: readonly Registration[]): string | null {
