@@ -34,7 +34,10 @@ export interface StoredSession extends Moments {
 
 /** An older key of a session. */
 export interface Alias {
-  /** The moment from which the manager refuses it, in seconds. The driver goes on answering it. */
+  /**
+   * The moment from which the manager refuses it, in seconds. The driver goes on answering it. A `rename` with an earlier one
+   * brings those of the still older keys down to it.
+   */
   readonly until: number;
   /** The key that followed it, as the manager sealed its id. The driver keeps it and never looks inside. */
   readonly next: string;

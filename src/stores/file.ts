@@ -244,7 +244,11 @@ function change(read: Read, commit: Commit): Written<CommitResult> {
 function renamed(read: Read, stored: SessionRecord, { to, until, next }: Rename): Records {
   const { key, olderKeys } = stored;
   const older = olderKeys.flatMap((one) => read(one) ?? []).filter((one) => one.newer !== undefined);
-  const aliases = [...older, { key, until, next }].map((alias) => ({ ...alias, newer: to }));
+  const aliases = [...older, { key, until, next }].map((alias) => ({
+    ...alias,
+    newer: to,
+    until: Math.min(alias.until, until),
+  }));
   const first = olderKeys[0] ?? key; // stays, also when it is forgotten, since the lock is known by it
   const session = { ...stored, key: to, olderKeys: [...new Set([first, ...aliases.map((one) => one.key)])] };
   return [session, ...aliases].map((record) => [record.key, record] as const);

@@ -180,6 +180,8 @@ export class MemoryDriver implements Driver {
     const lock = this.#locks.get(key);
     const lead = this.#leads.get(key) ?? { key };
     lead.key = to;
+    for (const [older, alias] of this.#olderKeys)
+      if (alias.lead === lead) this.#olderKeys.set(older, { ...alias, until: Math.min(alias.until, until) });
     if (stored !== undefined) this.#sessions.set(to, { ...stored, key: to });
     if (lock !== undefined) this.#locks.set(to, lock);
     this.#sessions.delete(key);

@@ -4,8 +4,12 @@ import type { Driver } from './driver.js';
 import { SessionError } from './errors.js';
 import type { Notices } from './notices.js';
 
-/** How many stored sessions one step looks at: about a millisecond of the event loop. */
-const STEP = 1000;
+/**
+ * How many stored sessions one step looks at. To remove as many keeps the event loop for a millisecond or two, and now and
+ * then for twenty more, while SQLite copies its log: each removal touches other pages of a large file, so that longer steps
+ * would fill the log at once.
+ */
+const STEP = 50;
 
 /** How long an older id of a session is remembered after its grace, to notice its use, in seconds. */
 const ALIASES_KEPT = 3600;

@@ -95,3 +95,19 @@ describe('the Set-Cookie of a request whose session got another id meanwhile', (
     expect(shop.visit(id).store.get('n')).toBe(2);
   });
 });
+
+describe('an older id of a session', () => {
+  it('is refused where one that followed it is, however long its own grace', async () => {
+    const shop = site();
+    const id = await shop.made({ cart: 'tea' });
+    const first = shop.visit(id);
+    first.manager.regenerate({ grace: 10 });
+    await first.visit.finish(true);
+    const signIn = shop.visit(sentBy(first));
+
+    signIn.manager.regenerate({ grace: 0 });
+    await signIn.visit.finish(true);
+
+    expect(shop.visit(id).manager.created).toBe(true);
+  });
+});

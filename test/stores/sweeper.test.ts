@@ -69,19 +69,19 @@ async function round(clock: CountingClock): Promise<void> {
 describe('sweepAll', () => {
   it('removes what has ended, a step at a time, and answers how many', async () => {
     const driver = new WatchedDriver();
-    await driver.fill(2500, 100);
+    await driver.fill(125, 100);
     await driver.fill(10, 200);
 
-    expect(await sweepAll(driver, WHEN)).toMatchObject({ removed: 2500 });
+    expect(await sweepAll(driver, WHEN)).toMatchObject({ removed: 125 });
 
-    expect(driver.asked.map(({ limit }) => limit)).toEqual([1000, 1000, 1000]);
+    expect(driver.asked.map(({ limit }) => limit)).toEqual([50, 50, 50]);
     expect(driver.asked.every(({ from, to }) => from === 0 && to === 150)).toBe(true);
     expect(new Set(driver.asked.map(({ after }) => after)).size).toBe(3);
   });
 
   it('lets others run between two steps', async () => {
     const driver = new WatchedDriver();
-    await driver.fill(3000, 100);
+    await driver.fill(150, 100);
     const stepsSeen: number[] = [];
     const look = () => {
       stepsSeen.push(driver.asked.length);
@@ -96,9 +96,9 @@ describe('sweepAll', () => {
 
   it('goes no further once it is stopped', async () => {
     const driver = new WatchedDriver();
-    await driver.fill(3000, 100);
+    await driver.fill(150, 100);
 
-    expect(await sweepAll(driver, WHEN, () => driver.asked.length === 2)).toMatchObject({ removed: 2000 });
+    expect(await sweepAll(driver, WHEN, () => driver.asked.length === 2)).toMatchObject({ removed: 100 });
   });
 });
 
@@ -189,7 +189,7 @@ describe('Sweeper', () => {
 
   it('is stopped when the step under way is done, and takes no further one', async () => {
     const { clock, driver, sweeper } = running();
-    await driver.fill(3000, 100);
+    await driver.fill(150, 100);
     let go: () => void = fail;
     driver.gate = new Promise((resolve) => (go = resolve));
     clock.advance(1.5 * INTERVAL);

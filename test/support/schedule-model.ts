@@ -142,8 +142,8 @@ export class Model {
   /** Judges what later visitors find under every id, in the order of `ids`. */
   found(findings: readonly Finding[]): void {
     for (const [i, id] of this.ids.entries()) {
-      const { session, until } = this.#ids.get(id) as Id;
-      const leads = this.#isLive(session) && this.now < until;
+      const { session } = this.#ids.get(id) as Id;
+      const leads = this.#isLive(session) && this.#isGood(id);
       const what = `id ${i} of ${this.ids.length} (${session.newest === id ? 'newest' : 'older'})`;
       const { created, exists, values } = findings[i] as Finding;
       this.#expect(`${what} leads to a session`, !created, leads);
@@ -166,7 +166,7 @@ export class Model {
     if (visit.looked) return;
     visit.looked = true;
     const known = this.#ids.get(visit.cookie);
-    if (known === undefined || !this.#isLive(known.session) || this.now >= known.until) return;
+    if (known === undefined || !this.#isLive(known.session) || !this.#isGood(visit.cookie)) return;
     visit.session = known.session;
     visit.id = visit.cookie;
     visit.superseded = known.session.newest !== visit.cookie;

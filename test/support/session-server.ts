@@ -2,15 +2,14 @@
  * A real server for tests with several processes on one database file:
  * `node --import tsx test/support/session-server.ts FILE`. It prints its address, and ends with SIGTERM.
  */
-import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Application, cgi, database, environment, error, json, redirect, session, text } from 'tsgi';
 import { serve } from 'tsgi/node';
+import { timeStatements } from './statement-times.js';
 
 const [file = ''] = process.argv.slice(2);
 
-/** How long each statement has kept this process from everything else, in milliseconds. */
-const statements: number[] = [];
+const timings = timeStatements();
 
 /** Requests that go on when they are told to. */
 const waiting: (() => void)[] = [];
@@ -53,7 +52,7 @@ const application: Application = error(
               manager.destroy();
               return text('bye');
             case '/statements':
-              return json(statements.splice(0));
+              return json(timings.splice(0).map(({ own }) => own));
             default:
               return text('no such path', { status: '404 Not Found' });
           }
@@ -67,28 +66,4 @@ const application: Application = error(
 );
 
 const server = await serve(application, { port: 0 });
-await timeStatements();
 process.stdout.write(`${server.url}\n`);
-
-/** Wraps the statements of better-sqlite3 themselves, so that nothing that blocks is missed. */
-async function timeStatements(): Promise<void> {
-  const { default: BetterSqlite3 } = await import('better-sqlite3');
-  const probe = new BetterSqlite3(':memory:');
-  const prototype = Object.getPrototypeOf(probe.prepare('SELECT 1')) as Record<
-    string,
-    (...args: unknown[]) => unknown
-  >;
-  for (const name of ['run', 'get', 'all']) {
-    const original = prototype[name];
-    if (original === undefined) throw new Error(`better-sqlite3 has no ${name}()`);
-    prototype[name] = function timed(this: unknown, ...args: unknown[]) {
-      const start = performance.now();
-      try {
-        return original.apply(this, args);
-      } finally {
-        statements.push(performance.now() - start);
-      }
-    };
-  }
-  probe.close();
-}

@@ -76,6 +76,7 @@ export class SqliteSessions {
 
   rename(number: number, from: SessionKey, { to, until, next }: Rename): void {
     this.#statements.rename.run(to, number);
+    this.#statements.shorten.run(until, number, until);
     this.#statements.addAlias.run(from, number, until, next);
   }
 
@@ -143,6 +144,7 @@ function prepare(
   | 'move'
   | 'setHandlers'
   | 'rename'
+  | 'shorten'
   | 'addAlias'
   | 'value'
   | 'set'
@@ -181,6 +183,7 @@ function prepare(
     move: sql(`UPDATE ${sessions} SET accessed = ?, expireTime = ? WHERE number = ?`),
     setHandlers: sql(`UPDATE ${sessions} SET handlers = ? WHERE number = ?`),
     rename: sql(`UPDATE ${sessions} SET id = ? WHERE number = ?`),
+    shorten: sql(`UPDATE ${aliases} SET until = ? WHERE session = ? AND until > ?`),
     addAlias: sql(`INSERT INTO ${aliases} (id, session, until, next) VALUES (?, ?, ?, ?)`),
     value: sql(`SELECT value FROM ${values} WHERE ${one}`).pluck(),
     set: sql(
