@@ -40,7 +40,7 @@ function expirationLogger(print: (line: string) => void): (environ: Environ & Se
       <p>You are visitor ${Number(known.get('visitor'))}. Keep visiting this page to keep your session active.</p>
       <p>Stop visiting it for five seconds to see your session end, here and where the server runs.</p>
       <div class="card data">${ended.map((line) => html`<p>${line}</p>`)}</div>
-      ${actions([`${SCRIPT_NAME}/logme`, 'Visit again'])}
+      ${actions([SCRIPT_NAME || '/', 'Visit again'])}
     `;
     return page(layout('Expiration logger', content));
   };
