@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { TsgiError } from 'tsgi';
 import { serve } from 'tsgi/node';
+import { sessionSecret } from './secret.js';
 import { makeSite } from './site.js';
 
 const HELP = `Serves the examples.
@@ -25,7 +26,7 @@ try {
 }
 
 async function start(port: number, file: string): Promise<void> {
-  const { url } = await serve(makeSite(file), { port });
+  const { url } = await serve(makeSite(file, sessionSecret()), { port });
   console.log(`The examples are at ${url} and keep their sessions in ${file}. Ctrl-C ends them.`);
 }
 

@@ -1,4 +1,5 @@
-import { type Application, type Environ, html, page, type Reply, urlmap } from 'tsgi';
+import { dirname, join } from 'node:path';
+import { type Application, type Environ, html, page, type Reply, type SessionLog, urlmap } from 'tsgi';
 import { application as simple } from './01-simple.js';
 import { makeApplication as makeSession } from './02-session.js';
 import { makeApplication as makeTwisted } from './03-twisted.js';
@@ -7,10 +8,17 @@ import { application as form } from './05-form.js';
 import { application as failing } from './06-error.js';
 import { makeApplication as makeEndings } from './07-endings.js';
 import { makeApplication as makeSignIn } from './08-sign-in.js';
+import { makeApplication as makeMyghty } from './09-myghty.js';
+import { makeApplication as makeUrlIds } from './10-url-ids.js';
 import { layout } from './page.js';
+import { randomSecret } from './secret.js';
 
-/** All examples, each below its path; their sessions are kept in one file. */
-export function makeSite(file: string): Application {
+/** All that are applications, each below its path; sessions are kept in one file, or as files in `sessions` beside it. */
+export function makeSite(
+  file: string,
+  secret: string = randomSecret(),
+  log: SessionLog = process.stderr,
+): Application {
   return urlmap({
     '/': contents,
     '/simple': simple,
@@ -21,6 +29,8 @@ export function makeSite(file: string): Application {
     '/error': failing,
     '/endings': makeEndings(),
     '/sign-in': makeSignIn(file),
+    '/myghty': makeMyghty(join(dirname(file), 'sessions'), secret, log),
+    '/url-ids': makeUrlIds(secret),
   });
 }
 
@@ -33,6 +43,8 @@ const CHAPTERS = [
   ['/error', 'An error on purpose, and the page that helps to find it.', '06-error.ts'],
   ['/endings', 'Sessions of five seconds, and a line for each that has ended.', '07-endings.ts'],
   ['/sign-in', 'A new id at the sign-in, and a goodbye that outlives a crash.', '08-sign-in.ts'],
+  ['/myghty', 'Sessions in files: every option, method and member of one page.', '09-myghty.ts'],
+  ['/url-ids', 'Sessions in the links instead of a cookie, and why to hesitate.', '10-url-ids.ts'],
 ] as const;
 
 function contents({ PATH_INFO }: Environ): Reply {

@@ -24,8 +24,24 @@ const NUMBERS = [0, 1, -1, 7.25, 1e21, 1.5e-9, 9007199254740991, -273.15, 1_800_
 
 const PLAIN: Value[] = [true, false, null, ...NUMBERS, ...STRINGS];
 
-/** Values of every kind that the default codec keeps, of many shapes. Others are added to this list. */
+/** What JSON cannot hold. */
+const RICH: Value[] = [
+  new Date(0),
+  1_800_000_000n,
+  new Uint8Array([0, 1, 127, 255]),
+  new Map<Value, Value>([
+    [TELLING, 1n],
+    [new Date(1e12), ['x']],
+  ]),
+  new Set<Value>([1, TELLING, 2n]),
+  [undefined, TELLING],
+  { user: TELLING, since: new Date(1.8e12), seen: new Set(['a', 'b']), gone: undefined },
+];
+
+/** Values of every kind that the default codec keeps, of many shapes. */
 const KINDS: Value[] = [
+  ...RICH,
+  ...RICH.map((value) => ({ key: [value, value] })),
   ...PLAIN,
   ...PLAIN.map((value) => [value]),
   ...PLAIN.map((value) => ({ key: value })),

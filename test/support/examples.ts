@@ -73,7 +73,7 @@ function launch(name: string, { args = [], env = {}, cwd }: Start, timeout?: num
 function addressFrom({ child, printed }: Launched): Promise<string> {
   return new Promise((found) => {
     child.stdout?.on('data', () => {
-      const url = /http:\/\/[\w.:]+(?=\s)/.exec(printed.output)?.[0];
+      const url = /http:\/\/[\w.:]+(?=[\s/])/.exec(printed.output)?.[0];
       if (url !== undefined) found(url);
     });
   });
