@@ -94,7 +94,7 @@ export class SqliteDriver implements Driver {
       for (const row of ending) this.#end(row, endingOf(row), now);
       return ending.length;
     };
-    const removed = past.length === 0 ? 0 : await this.#database.write(end);
+    const removed = past.length === 0 ? 0 : await this.#database.writeGently(end);
     const next = seen.length < limit ? undefined : String(seen.at(-1)?.number);
     return { removed, next, lostEvents: next === undefined ? await this.#forget(sweep) : 0 };
   }
