@@ -1,11 +1,15 @@
+import { basename } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import {
   type Application,
   cgi,
   type CgiLayer,
   type Clock,
+  type Driver,
   type Environ,
   environment,
   error,
+  FileDriver,
   html,
   type Manager,
   page,
@@ -17,7 +21,6 @@ import {
   systemClock,
 } from 'tsgi';
 import { serve } from 'tsgi/node';
-import { setTimeout as wait } from 'node:timers/promises';
 import { layout } from './page.js';
 import { randomSecret, sessionSecret } from './secret.js';
 
@@ -95,7 +98,8 @@ function show({ 'web.session.manager': manager, SCRIPT_NAME }: Inside): Reply {
 }
 
 /** Nothing here makes a session for who only looks. The whole id would be a key to it on every screenshot. */
-function membersOf(manager: Manager): [name: string, value: string | number][] {
+function membersOf(manager: Manager): [name: string, value: string][] {
+  const id = manager.created ? undefined : manager.sessionID;
   return [
     ['created', String(manager.created)],
     ['wasInvalidated', String(manager.wasInvalidated)],
@@ -104,8 +108,14 @@ function membersOf(manager: Manager): [name: string, value: string | number][] {
     ['idle', `${manager.idle} s`],
     ['key', manager.key],
     ['secret', String(manager.secret)],
-    ['sessionID', manager.created ? 'none yet' : `${manager.sessionID.slice(0, 6)}…`],
+    ['sessionID', id === undefined ? 'none yet' : `${id.slice(0, 6)}…`],
+    ['file', id === undefined ? 'none yet' : fileOf(manager.driver, id)],
   ];
+}
+
+/** Myghty's `session.namespace.file.path`; of its name, which is a hash of the id, the beginning. */
+function fileOf(driver: Driver, id: string): string {
+  return driver instanceof FileDriver ? basename(driver.path(id)).replace(/(?<=^.{6}).*\./, '…') : '';
 }
 
 function moment(seconds: number): string {

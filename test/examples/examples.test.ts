@@ -146,7 +146,7 @@ describe('the examples', () => {
 describe('the twisted example', () => {
   it('shows the same session id until the session is expired', async () => {
     const ada = visitor(makeTwisted(file));
-    const idOnPage = async () => /class="card data">(.{43})</.exec((await ada.get('/')).text())?.[1];
+    const idOnPage = async () => idIn((await ada.get('/')).text());
 
     const ids = [await idOnPage(), await idOnPage()];
     const expired = await ada.get('/expire');
@@ -157,6 +157,17 @@ describe('the twisted example', () => {
     expect(ids[1]).toBe(ids[0]);
     expect(ids[2]).toMatch(/.{43}/);
     expect(ids[2]).not.toBe(ids[0]);
+  });
+});
+
+describe('the twisted example, in a browser whose cookies were flushed', () => {
+  it('shows another session id', async () => {
+    const ada = visitor(makeTwisted(file));
+    const before = (await ada.get('/')).text();
+
+    ada.cookies.clear();
+
+    expect(idIn((await ada.get('/')).text())).not.toBe(idIn(before));
   });
 });
 
@@ -237,6 +248,7 @@ describe('the myghty example', () => {
       key: 'myghty_session_id',
       secret: 'true',
       sessionID: 'none yet',
+      file: 'none yet',
     });
     expect([...ada.cookies]).toEqual([]);
   });
@@ -253,6 +265,7 @@ describe('the myghty example', () => {
     ]);
     expect(page).toContain('<p class="card data">&lt;foo&gt;</p>');
     expect(await shown(ada)).toMatchObject({ created: 'false', sessionID: `${id.slice(0, 6)}…` });
+    expect((await shown(ada))['file']).toMatch(/^[0-9a-f]{6}…json$/);
     for (const part of [id.slice(0, 7), id.slice(44), secret]) expect(page).not.toContain(part);
   });
 
@@ -554,6 +567,10 @@ function linksIn(page: string, address: string): string[] {
     const { pathname, search } = new URL(link, `http://localhost${address}`);
     return pathname + search;
   });
+}
+
+function idIn(page: string): string | undefined {
+  return /class="card data">(.{43})</.exec(page)?.[1];
 }
 
 async function countsSeenBy(ada: Client): Promise<string[]> {

@@ -10,6 +10,7 @@ import {
   environment,
   type EnvironmentLayer,
   layer,
+  Manager,
   type Reply,
   session,
   type SessionLayer,
@@ -92,6 +93,20 @@ function routes(table: Record<string, (environ: Inside) => unknown>): App {
 
 const store = (environ: Inside) => environ['web.session.store'];
 const manager = (environ: Inside) => environ['web.session.manager'];
+
+describe('the session layer', () => {
+  it('sets the driver of its environment, the manager of the request, and the store of its application', async () => {
+    const visitors = visitor((environ) => {
+      expect(environ['web.session.driver']).toBe(environ['web.environment.driver']);
+      expect(manager(environ)).toBeInstanceOf(Manager);
+      expect(manager(environ).driver).toBe(environ['web.session.driver']);
+      expect(store(environ)).toBe(manager(environ).store('test'));
+      return text(store(environ).app);
+    });
+
+    expect((await visitors.get('/')).text()).toBe('test');
+  });
+});
 
 describe('a request that does not use the session', () => {
   it('runs no statement and sends no cookie, 50 times of 50', async () => {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
+import { Carrier } from '../../src/stores/carrier.js';
 import { SessionWarning } from '../../src/stores/errors.js';
 import type { Manager } from '../../src/stores/manager.js';
 import { isSessionId, newSessionId } from '../../src/stores/session-id.js';
@@ -145,6 +146,17 @@ describe('load', () => {
 
     expect(await manager.load()).toBe(true);
     expect(store.get('a')).toBe(2);
+  });
+
+  it('finds nothing where the session has timed out meanwhile, and the request is as without one', async () => {
+    const short = site({ idle: 10 });
+    const { manager, store } = short.visit(await short.made({ a: 1 }));
+    expect(store.get('a')).toBe(1);
+    short.clock.advance(11);
+
+    expect(await manager.load()).toBe(false);
+
+    expect([manager.created, manager.wasInvalidated, store.size]).toEqual([true, true, 0]);
   });
 
   it.each(['', 'no id', newSessionId()])('answers false for %j, and says why', async (id) => {
@@ -608,6 +620,17 @@ describe('invalidate', () => {
     await visit.finish(true);
 
     expect(manager.responseHeaders.at(-1)?.[1]).toMatch(/^shop=; .*Max-Age=0/);
+  });
+});
+
+describe('secret', () => {
+  it('tells whether ids travel signed, and never by what', () => {
+    const secret = 'the own secret of the shop, 32 bytes or more';
+    const { manager } = site({ carrier: new Carrier('shop', { secret }) }).visit();
+
+    expect(manager.secret).toBe(true);
+    expect(shop.visit().manager.secret).toBe(false);
+    expect(inspect(manager, { showHidden: true, getters: true })).not.toContain(secret);
   });
 });
 

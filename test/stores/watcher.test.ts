@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { keyOf } from '../../src/stores/session-id.js';
@@ -254,6 +256,18 @@ describe('a callback', () => {
     expect(ends).toEqual(['idle']);
   });
 
+  it('is kept in memory with all it refers to until the session ends, and no longer', async () => {
+    const shop = shortly();
+    const kept = await watchedByObject(shop);
+
+    await collect();
+    expect(kept.deref()).toBeDefined();
+    await pass(shop, 55);
+    await collect();
+
+    expect(kept.deref()).toBeUndefined();
+  });
+
   it('is forgotten when the layer closes', async () => {
     const [shop, ends] = [shortly(), []];
     await watched(shop, ends);
@@ -265,3 +279,23 @@ describe('a callback', () => {
     expect(shop.clock.pending).toBe(0);
   });
 });
+
+/** Registers a method of an object that nothing else refers to, as Twisted's example does. */
+async function watchedByObject(shop: Site<TroubledDriver>): Promise<WeakRef<object>> {
+  const logger = { lines: [] as string[], expired: () => undefined };
+  logger.expired = () => void logger.lines.push('has expired');
+  const { manager, store, visit } = shop.visit();
+  store.set('a', 1);
+  manager.notifyOnExpire(logger.expired);
+  await visit.finish(true);
+  return new WeakRef(logger);
+}
+
+/** A collection of garbage in a turn of its own: a WeakRef that was made or read holds its object until the turn is over. */
+async function collect(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  await nextTurn();
+  collectGarbage();
+  await nextTurn();
+}
