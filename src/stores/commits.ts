@@ -27,9 +27,7 @@ export interface Committing {
   readonly cookies: SetCookies;
   readonly connection: Connection | undefined;
   /** The applications around this request that have an `onEnd`. */
-  readonly listening: ReadonlySet<string> | undefined;
-  /** Whether the session that the request came with is in the browser's cookie. */
-  readonly inCookie: () => boolean;
+  readonly listening: () => ReadonlySet<string> | undefined;
   /** The session that the request has by now. */
   readonly current: () => Session | undefined;
 }
@@ -38,7 +36,7 @@ export interface Committing {
 export class Commits {
   readonly #of: Committing;
   /** Made when needed, as most requests end nothing. */
-  #endings: Map<SessionKey, Farewell> | undefined;
+  #endings: Parting[] | undefined;
   /** Callbacks for the end of the session whose commit is to come. */
   #callbacks: Ended[] | undefined;
   #saving: Promise<void> | undefined;
@@ -62,12 +60,17 @@ export class Commits {
 
   /** Whether a session is to be ended. */
   get ending(): boolean {
-    return this.#endings !== undefined && this.#endings.size > 0;
+    return this.#endings !== undefined && this.#endings.length > 0;
   }
 
-  /** The session ends with the next commit. */
-  end(key: SessionKey, farewell: Farewell): void {
-    (this.#endings ??= new Map()).set(key, farewell);
+  /** Resolves when no commit is under way; undefined when none is. */
+  get idle(): Promise<void> | undefined {
+    return this.#saving;
+  }
+
+  /** The session ends with the next commit. Its key is asked for then: a commit under way may change it. */
+  end(of: { readonly key: SessionKey }, farewell: Farewell): void {
+    (this.#endings ??= []).push({ of, farewell });
   }
 
   /** The session is watched from the next commit on. */
@@ -95,10 +98,16 @@ export class Commits {
   alone(session: Session, app: string, key: string, update: Update): Promise<boolean> {
     const { settings, listening, cookies } = this.#of;
     return this.#inTurn(async () => {
-      const { commit, done } = session.alone(settings.clock.now(), app, key, update, listening);
-      if ((await this.#send(commit)) === 'gone') return false;
+      const taken = session.alone(settings.clock.now(), app, key, update, listening());
+      const { commit } = taken;
+      try {
+        if ((await this.#send(session, commit)) === 'gone') return false;
+      } catch (error) {
+        taken.giveBack();
+        throw error;
+      }
       if (commit.create !== undefined) cookies.seal(); // what else waits belongs to changes that do
-      done();
+      taken.done();
       return true;
     });
   }
@@ -118,45 +127,61 @@ export class Commits {
   async #commit(): Promise<void> {
     const { settings, connection, cookies, listening } = this.#of;
     if (connection?.undoOpenTransaction() === true) throw transactionOpen();
-    const endings = [...(this.#endings ?? [])];
-    this.#endings = undefined;
+    const { endings, callbacks } = this.#takeRest();
     const session = this.#of.current();
-    const taken = session?.changed === true ? session.take(settings.clock.now(), listening) : undefined;
+    const taken = session?.changed === true ? session.take(settings.clock.now(), listening()) : undefined;
     const unseal = cookies.seal();
-    const commits = endings.map((ending) => this.#commitEnding(...ending));
+    const commits = endings.map((ending) => this.#commitEnding(ending));
     if (session !== undefined && taken !== undefined) commits.push(this.#commitTaken(session, taken, unseal));
-    await allSettled(commits);
-    if (session !== undefined) this.#startWatching(session);
+    try {
+      await allSettled(commits);
+    } catch (error) {
+      if (this.#of.current() === session) this.#callbacks = [...callbacks, ...(this.#callbacks ?? [])];
+      throw error;
+    }
+    if (session !== undefined) this.#watch(session, callbacks);
   }
 
-  async #commitEnding(key: SessionKey, farewell: Farewell): Promise<void> {
+  #takeRest(): { endings: readonly Parting[]; callbacks: readonly Ended[] } {
+    const rest = { endings: this.#endings ?? [], callbacks: this.#callbacks ?? [] };
+    this.#endings = this.#callbacks = undefined;
+    return rest;
+  }
+
+  async #commitEnding(parting: Parting): Promise<void> {
     const { driver, clock } = this.#of.settings;
+    const { of, farewell } = parting;
+    const { key } = of;
     try {
       this.#noteEnding(key, farewell, await driver.end({ key, now: clock.now(), ...farewell }));
     } catch (error) {
-      (this.#endings ??= new Map()).set(key, farewell);
+      (this.#endings ??= []).push(parting);
       throw error;
     }
   }
 
   async #commitTaken(session: Session, taken: Taken, unseal: () => void): Promise<void> {
+    let result: CommitResult;
     try {
-      const result = await this.#send(taken.commit);
-      for (const app of taken.merged()) this.#of.settings.notices.tell('merge', { app });
-      if (taken.left !== undefined && result !== 'gone') await this.#noteNext(session, taken, result);
+      result = await this.#send(session, taken.commit);
     } catch (error) {
       taken.giveBack();
       unseal();
-      throw error;
+      if (!isUseOnly(taken.commit)) throw error;
+      this.#of.settings.report(error); // a reader is to be answered although its use cannot be recorded
+      return;
     }
+    for (const app of taken.merged()) this.#of.settings.notices.tell('merge', { app });
+    if (taken.left !== undefined && result !== 'gone') await this.#noteNext(session, taken, result);
   }
 
-  async #send(commit: Commit): Promise<CommitResult> {
+  async #send(session: Session, commit: Commit): Promise<CommitResult> {
     const { driver, notices } = this.#of.settings;
     const result = await driver.commit(commit);
-    if (isUseOnly(commit)) return result;
     if (result === 'exists') throw idTaken();
     if (result !== 'committed') this.#of.cookies.refuse(commit.rename?.to ?? commit.key);
+    if (result === 'gone') session.gone = true;
+    if (isUseOnly(commit)) return result;
     if (result === 'gone') {
       this.#lost = true;
       notices.tell('drop', { reason: 'ended' });
@@ -167,18 +192,28 @@ export class Commits {
 
   /** The session has another id: the one it was given here, or that another request was first to give it. */
   async #noteNext(session: Session, { commit, left = '' }: Taken, result: CommitResult): Promise<void> {
-    const { cookies, environ, settings, inCookie } = this.#of;
+    const { cookies, environ, settings } = this.#of;
     const { watcher, carrier, clock } = settings;
     if (commit.rename !== undefined && result === 'committed') {
       watcher.moved(commit.key, commit.rename.to);
       return;
     }
-    const id = await this.#newestId(left);
+    const id = await this.#newestIdOrNone(left);
     session.adopt(id ?? left);
     if (id === undefined) cookies.refuse(keyOf(left));
-    else if (inCookie()) {
+    else if (session.inCookie && session.id === id) {
       const { expireTime } = session.moments;
       cookies.add(carrier.cookie.write(id, isHttps(environ), expireTime, clock.now()), true, keyOf(id));
+    }
+  }
+
+  /** The changes are committed by now: a failure here is nothing that the request could mend. */
+  async #newestIdOrNone(older: string): Promise<string | undefined> {
+    try {
+      return await this.#newestId(older);
+    } catch (error) {
+      this.#of.settings.report(error);
+      return undefined;
     }
   }
 
@@ -204,13 +239,17 @@ export class Commits {
     else if (this.#outcome === 'unchanged') this.#outcome = 'dropped';
   }
 
-  #startWatching(session: Session): void {
-    const callbacks = this.#callbacks ?? [];
-    this.#callbacks = undefined;
+  #watch(session: Session, callbacks: readonly Ended[]): void {
     for (const callback of callbacks) {
       this.#of.settings.watcher.watch(session.key, deadlineOf(session.moments), callback);
     }
   }
+}
+
+/** A session that is to be ended. */
+interface Parting {
+  readonly of: { readonly key: SessionKey };
+  readonly farewell: Farewell;
 }
 
 export function isHttps(environ: Environ): boolean {

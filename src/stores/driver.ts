@@ -180,6 +180,8 @@ export interface Lock {
   readonly now: number;
   /** The lock ends by itself at this moment. */
   readonly until: number;
+  /** Only prolongs it: false when this owner does not have it any more, whoever has. */
+  readonly held?: true;
 }
 
 export interface QuarantinedValue extends CorruptValue {

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from './clock.js';
-import type { Driver } from './driver.js';
+import type { Driver, Lock } from './driver.js';
 import { SessionError } from './errors.js';
 import { powerless } from './powers.js';
 import type { SessionKey } from './session-id.js';
+import type { VisitSettings } from './settings.js';
 
 export interface LockOptions {
   /** How long to wait for another owner, in seconds. Default 10. */
@@ -14,46 +15,74 @@ export interface LockOptions {
   lease?: number;
 }
 
-/** One request's lock of its session, against others that ask for it too. */
+/** One request's lock of a session, against others that ask for it too. */
 export class SessionLock {
   readonly #driver: Driver;
   readonly #clock: Clock;
+  readonly #report: (error: unknown) => void;
   readonly #owner = randomUUID();
-  #held = false;
+  #key: SessionKey | undefined;
 
   /** @throws SessionError `NO_POWER` for a driver without locks. */
-  constructor(driver: Driver, clock: Clock) {
+  constructor({ driver, clock, report }: Pick<VisitSettings, 'driver' | 'clock' | 'report'>) {
     if (driver.lock === undefined) throw powerless('locks', 'lock()');
     this.#driver = driver;
     this.#clock = clock;
+    this.#report = report;
   }
 
   get held(): boolean {
-    return this.#held;
+    return this.#key !== undefined;
   }
 
-  /** Waits by a monotonic clock, with jitter, so that waiting neither blocks nor ends early when the time is set. */
-  async take(key: SessionKey, { timeout = 10, lease = 30 }: LockOptions): Promise<void> {
+  /**
+   * Waits by a monotonic clock, with jitter, so that waiting neither blocks nor ends early when the time is set. Ends without
+   * the lock when nobody waits for it any more.
+   */
+  async take(key: SessionKey, options: LockOptions, isOver: () => boolean): Promise<void> {
+    const { timeout, lease } = checkedLock(options);
     const end = performance.now() + timeout * 1000;
-    while (!(await this.prolong(key, lease))) {
+    while (!isOver()) {
+      if ((await this.#driver.lock?.({ key, ...this.#until(lease) })) === true) {
+        this.#key = key;
+        return;
+      }
       if (performance.now() >= end) throw lockTimeout(timeout);
       await delay(RETRY_MS * (0.5 + Math.random()));
     }
   }
 
-  /** False when another owner has it, since the lease was over. */
-  async prolong(key: SessionKey, lease: number): Promise<boolean> {
-    const now = this.#clock.now();
-    const taking = this.#driver.lock?.({ key, owner: this.#owner, now, until: now + lease });
-    this.#held = (await taking) === true;
-    return this.#held;
+  /** False when the lease was over, and another has, or had, the lock since. */
+  async prolong(options: LockOptions): Promise<boolean> {
+    const { lease } = checkedLock(options);
+    if (this.#key === undefined) return false;
+    return (await this.#driver.lock?.({ key: this.#key, held: true, ...this.#until(lease) })) === true;
   }
 
+  /** Never rejects: what was done under the lock is done, and the lease ends it. */
   async release(): Promise<void> {
-    if (!this.#held) return;
-    this.#held = false;
-    await this.#driver.unlock?.(this.#owner);
+    if (this.#key === undefined) return;
+    this.#key = undefined;
+    try {
+      await this.#driver.unlock?.(this.#owner);
+    } catch (error) {
+      this.#report(error);
+    }
   }
+
+  #until(lease: number): Pick<Lock, 'owner' | 'now' | 'until'> {
+    const now = this.#clock.now();
+    return { owner: this.#owner, now, until: now + lease };
+  }
+}
+
+/** @throws SessionError `BAD_LOCK` */
+function checkedLock({ timeout = 10, lease = 30 }: LockOptions): Required<LockOptions> {
+  if (timeout >= 0 && lease > 0) return { timeout, lease };
+  throw new SessionError(
+    'BAD_LOCK',
+    `lock() got timeout ${timeout} and lease ${lease}. They are numbers of seconds: 0 or more, and more than 0.`,
+  );
 }
 
 const RETRY_MS = 20;

@@ -340,7 +340,8 @@ export class Manager {
   /**
    * Has a handler of the layer's option `handlers` called when the session has ended, in whatever process: at least once,
    * and again until it succeeds. Registering it again replaces the detail. Resolves when that is durable.
-   * @throws SessionError `NO_HANDLER` for a name that is not in `handlers`; `NO_POWER` when the storage cannot.
+   * @throws SessionError `NO_HANDLER` for a name that is not in `handlers`; `NO_SESSION` when the session has ended meanwhile;
+   * `NO_POWER` when the storage cannot.
    */
   notifyOnExpire(handler: string, detail?: Value): Promise<void>;
   notifyOnExpire(handler: Ended | string, detail?: Value): Promise<void> | undefined {
@@ -355,10 +356,10 @@ export class Manager {
    * Takes the lock of the session, which others that ask for it wait for, in all processes; then reads the session again.
    * Nobody who does not ask waits: changes need no lock, since they are committed as differences. It is given back at the
    * end of the request, by `unlock()`, or when its lease is over. Myghty's `lock()`.
-   * @throws SessionError `LOCK_TIMEOUT` (503); `UNSAVED` when the session has changes; `NO_POWER` when the storage cannot.
+   * @throws SessionError `BAD_LOCK`; `LOCK_TIMEOUT` (503); `UNSAVED` when the session has changes; `NO_POWER` when the storage cannot.
    */
-  lock(options: LockOptions = {}): Promise<void> {
-    return this.#visit.lock(options);
+  async lock(options: LockOptions = {}): Promise<void> {
+    await this.#visit.lock(options);
   }
 
   /** Saves, and gives the lock back. Without a lock it saves. Myghty's `unlock()`. */
@@ -449,7 +450,8 @@ export class Manager {
   async #register(handler: string, detail: Value | undefined): Promise<void> {
     if (!this.#handlers.has(handler)) throw noHandler(handler);
     const { codec } = this.#visit.settings;
-    await this.#visit.register({ app: this.#app, handler, detail: encoded(codec, detail) });
+    const isThere = await this.#visit.register({ app: this.#app, handler, detail: encoded(codec, detail) });
+    if (!isThere) throw noSession();
   }
 
   #currentID(): string | undefined {

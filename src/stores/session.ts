@@ -42,6 +42,10 @@ interface Pending {
 
 /** One session as one request sees it: its id and moments, and the values of every application that looked. */
 export class Session {
+  /** Whether the browser has it in its cookie, or is to have it. */
+  readonly inCookie: boolean;
+  /** Whether a commit has met no such session any more. */
+  gone = false;
   readonly #codec: Codec;
   readonly #limits: CheckedLimits;
   readonly #apps = new Map<string, Values>();
@@ -54,8 +58,10 @@ export class Session {
     { codec, limits }: Pick<VisitSettings, 'codec' | 'limits'>,
     id: string,
     moments: Moments,
+    inCookie: boolean,
     found?: StoredSession,
   ) {
+    this.inCookie = inCookie;
     this.#codec = codec;
     this.#limits = limits;
     this.#room = new Room(limits, this.#apps, found?.values);
@@ -161,24 +167,25 @@ export class Session {
     };
   }
 
-  /** A change of one key that is committed without the others, and what to do once it is. */
+  /** A change of one key that is committed without the others. From here on this request sees the session as stored. */
   alone(now: number, app: string, key: string, update: Update, listening?: ReadonlySet<string>): Alone {
     const { change, done } = this.values(app).alone(key, update);
     const changes = new Map([[app, { empty: false, keys: new Map([[key, change]]) }]]);
-    const { key: storedKey, moments } = this;
     const register = this.#registrations(changes, listening);
     const commit = {
-      key: storedKey,
+      key: this.key,
       now,
       changes,
-      ...(!this.stored && { create: moments }),
+      ...(!this.stored && { create: this.moments }),
       ...(register.length > 0 && { register }),
     };
+    const before = this.#known;
+    this.#known = this.#after(commit);
     return {
       commit,
-      done: () => {
-        this.#known = this.#after(commit);
-        done();
+      done,
+      giveBack: () => {
+        this.#known = before;
       },
     };
   }
@@ -249,7 +256,10 @@ export class Session {
 /** A change that is committed alone. */
 interface Alone {
   readonly commit: Commit;
+  /** It was committed. */
   readonly done: () => void;
+  /** It was not. */
+  readonly giveBack: () => void;
 }
 
 /** The name under which an application's `onEnd` is registered. */

@@ -59,6 +59,11 @@ export class SetCookies {
     (this.#refused ??= new Set()).add(of);
   }
 
+  /** Whether the line that is to leave belongs to that session. */
+  waitsFor(key: SessionKey): boolean {
+    return this.#last?.of === key;
+  }
+
   /** The reply with the line that is to leave, and without lines put there by hand that are not. */
   applyTo(reply: Reply): Reply {
     const made = this.#made;

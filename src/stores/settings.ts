@@ -20,6 +20,8 @@ export interface VisitSettings {
   readonly invalidateCorrupt: InvalidateCorrupt;
   readonly notices: Notices;
   readonly watcher: Watcher;
+  /** Tells the log of what failed without a request that could be told. */
+  readonly report: (error: unknown) => void;
 }
 
 /**

@@ -25,6 +25,8 @@ export class Visit implements Participant {
   readonly environ: Environ;
   readonly cookies: SetCookies = new SetCookies();
   readonly #connection: Connection | undefined;
+  /** What was read before the application ran, for a driver that cannot read at once. */
+  #readAhead: StoredSession | undefined;
   /** What the request came with; null until somebody asks. */
   #carried: Carried | undefined | null = null;
   /** Made when needed, as most requests change nothing. */
@@ -36,8 +38,10 @@ export class Visit implements Participant {
   /** When the session was last found. */
   #usedAt = 0;
   /** What this request has ended, committed or not. */
-  #ended: Set<SessionKey> | undefined;
+  #ended: Set<Session | StoredSession> | undefined;
   #lock: SessionLock | undefined;
+  /** Locks of sessions that were left. */
+  #leftLocks: SessionLock[] | undefined;
   #created = true;
   #wasInvalidated = false;
   #chosenEnd: number | undefined;
@@ -56,7 +60,7 @@ export class Visit implements Participant {
   prepare(): Promise<void> | undefined {
     if (this.settings.driver.loadNow !== undefined) return undefined;
     const id = this.cookieSessionID();
-    return id !== undefined && isSessionId(id) ? this.load(id) : undefined;
+    return id !== undefined && isSessionId(id) ? this.#read(keyOf(id)) : undefined;
   }
 
   /** The application's `onEnd` is to hear of the end of the sessions that it uses here. */
@@ -134,14 +138,16 @@ export class Visit implements Participant {
     const lifetime = ownLifetime ?? this.settings.lifetime;
     const moments = this.#newMoments(lifetime, ownLifetime === undefined ? this.#chosenEnd : undefined);
     this.#chosenEnd = undefined;
-    this.#session = new Session(this.settings, newSessionId(), moments);
+    const { usesCookies } = this.settings.carrier;
+    this.#session = new Session(this.settings, newSessionId(), moments, usesCookies);
     this.#connection?.enlist(this);
-    if (this.settings.carrier.usesCookies) this.setCookie(sendCookie);
+    if (usesCookies) this.setCookie(sendCookie);
     return this.#session;
   }
 
   /** Makes a stored session the current one; without an id, none. One that this request has ended stays ended. */
   async load(id: string | undefined): Promise<void> {
+    await this.#madeCommits?.idle;
     const before = this.#session;
     this.#assertLoadable('load()', before);
     if (id === undefined || !isSessionId(id)) {
@@ -150,7 +156,7 @@ export class Visit implements Participant {
     }
     const stored = await this.settings.driver.load(keyOf(id));
     this.#assertLoadable('load()', before);
-    this.#adopt(id, stored !== undefined && this.#ended?.has(stored.key) === true ? undefined : stored);
+    this.#adopt(id, stored !== undefined && this.#hasEnded(stored) ? undefined : stored);
   }
 
   setExpire(expireTime: number): void {
@@ -162,7 +168,7 @@ export class Visit implements Participant {
     }
     session.move({ expireTime });
     this.#connection?.enlist(this);
-    if (this.settings.carrier.followsSession && this.#isInCookie(session)) this.setCookie(true);
+    if (this.settings.carrier.followsSession && session.inCookie) this.setCookie(true);
   }
 
   /** Records this use of the session, whether one was recorded shortly before or not. */
@@ -179,9 +185,8 @@ export class Visit implements Participant {
     checkPower(this.settings.driver, 'aliases', 'regenerate()');
     if (this.look()?.stored !== true) return;
     const session = this.use();
-    const isInCookie = this.#isInCookie(session);
     session.regenerate(grace);
-    if (isInCookie) this.setCookie(true);
+    if (session.inCookie) this.setCookie(true);
   }
 
   /** Ends the session for this request now; the driver hears of it with the commit. */
@@ -190,9 +195,9 @@ export class Visit implements Participant {
     const session = this.look();
     if (reason === 'invalidated') this.#wasInvalidated = true;
     if (session === undefined) return;
-    if (session.stored) this.#farewell(session.key, { reason });
+    if (session.stored) this.#farewell(session, { reason });
     this.#clearByHand = !sendCookie;
-    this.#clears = this.#isInCookie(session);
+    this.#clears = session.inCookie;
     this.#leave();
   }
 
@@ -204,11 +209,16 @@ export class Visit implements Participant {
     await this.save();
   }
 
-  /** Has a handler called at the session's end, wherever. Resolves when that is durable. */
-  async register(registration: Registration): Promise<void> {
+  /**
+   * Has a handler called at the session's end, wherever. Resolves when that is durable, with whether the session was still
+   * there.
+   */
+  async register(registration: Registration): Promise<boolean> {
     checkPower(this.settings.driver, 'events', 'notifyOnExpire() with a name');
-    this.use().register(registration);
+    const session = this.use();
+    session.register(registration);
     await this.save();
+    return !session.gone;
   }
 
   /** Has a callback called at the session's end, in this process. It counts once the session is stored. */
@@ -217,13 +227,17 @@ export class Visit implements Participant {
     this.#commits.watch(callback);
   }
 
-  /** Waits for the lock of the session, and reads it again. Makes one when there is none. */
-  async lock(options: LockOptions): Promise<void> {
+  /** Waits for the lock of the session, and reads it again. Makes and saves one when there is none. */
+  async lock(options: LockOptions): Promise<SessionLock> {
+    await this.#madeCommits?.idle;
     const session = this.use();
     if (session.stored) this.#assertLoadable('lock()', session);
-    this.#lock ??= new SessionLock(this.settings.driver, this.settings.clock);
-    await this.#lock.take(session.key, options);
-    if (session.stored) await this.load(session.id);
+    else await this.save();
+    const lock = (this.#lock ??= new SessionLock(this.settings));
+    await lock.take(session.key, options, () => this.#closed);
+    if (this.#closed) await lock.release();
+    await this.load(session.id);
+    return lock;
   }
 
   /** Saves, and gives the lock back. */
@@ -234,17 +248,18 @@ export class Visit implements Participant {
 
   /** Runs what nobody else who asks for the lock runs meanwhile. What it changes is saved as a whole or not at all. */
   async withLock<T>(work: () => T | Promise<T>, options: LockOptions): Promise<T> {
-    await this.lock(options);
+    const isHeldAlready = this.#lock?.held === true;
+    const lock = await this.lock(options);
     try {
       const result = await work();
-      if (!(await this.#stillLocked(options))) throw lockLost();
+      if (!(await lock.prolong(options))) throw lockLost();
       await this.save();
       return result;
     } catch (error) {
       this.rollback();
       throw error;
     } finally {
-      await this.#lock?.release();
+      if (!isHeldAlready) await lock.release();
     }
   }
 
@@ -295,30 +310,50 @@ export class Visit implements Participant {
     if (!keep) this.#drop();
     this.noteUse();
     this.#closed = true;
-    let ending = this.#isWaiting ? this.#commits.save() : undefined;
-    if (this.#carried?.aged === true && this.#carried.by === 'cookie')
-      ending = this.#signAgain(this.#carried.id, ending);
-    return this.#lock?.held === true ? this.#finishLocked(this.#lock, ending) : ending;
+    const saving = this.#isWaiting ? this.#commits.save() : this.#checkCookie();
+    const ending = this.signAgain(saving);
+    const locks = [...(this.#leftLocks ?? []), ...(this.#lock?.held === true ? [this.#lock] : [])];
+    return locks.length > 0 ? releaseAfter(locks, ending) : ending;
   }
 
   /**
    * The cookie was signed by an older secret. It is sent anew when nothing else is, and when the session is still there: what
    * has ended, or got another id meanwhile, may have left a newer cookie in the browser.
    */
+  signAgain(saving: Promise<void> | undefined): Promise<void> | undefined {
+    const carried = this.#carried;
+    return carried?.aged === true && carried.by === 'cookie' ? this.#signAgain(carried.id, saving) : saving;
+  }
+
   async #signAgain(id: string, saving: Promise<void> | undefined): Promise<void> {
     await saving;
     if (this.cookies.waiting.length > 0) return;
-    const { driver, carrier, clock } = this.settings;
-    const stored = await driver.load(keyOf(id)).catch(() => undefined); // then the next request tries again
-    if (stored?.alias !== undefined || judge(stored, clock.now()).state !== 'live') return;
-    const { expireTime = 0 } = stored ?? {};
-    this.cookies.add(carrier.cookie.write(id, this.https, expireTime, clock.now()), true, keyOf(id));
+    const { carrier, clock } = this.settings;
+    const stored = await this.#loadOrReport(keyOf(id)); // where that fails, the next request tries again
+    if (!isStill(stored, clock.now())) return;
+    const line = carrier.cookie.write(id, this.https, stored.expireTime, clock.now());
+    this.cookies.add(line, true, keyOf(id));
   }
 
-  /** Whether the browser has this session in its cookie, or is to have it. One that came by the option `id` it has not. */
-  #isInCookie(session: Session): boolean {
-    if (!this.settings.carrier.usesCookies) return false;
-    return this.#carried?.by !== 'id' || this.#carried.id !== session.id;
+  /** A line that no commit has judged is not sent for a session that has ended, or got another id, meanwhile. */
+  #checkCookie(): Promise<void> | undefined {
+    const session = this.#session;
+    return session?.stored === true && this.cookies.waitsFor(session.key)
+      ? this.#checkLine(session.key)
+      : undefined;
+  }
+
+  async #checkLine(key: SessionKey): Promise<void> {
+    if (!isStill(await this.#loadOrReport(key), this.settings.clock.now())) this.cookies.refuse(key);
+  }
+
+  async #loadOrReport(key: SessionKey): Promise<StoredSession | undefined> {
+    try {
+      return await this.settings.driver.load(key);
+    } catch (error) {
+      this.settings.report(error);
+      return undefined;
+    }
   }
 
   #drop(): void {
@@ -326,19 +361,6 @@ export class Visit implements Participant {
       this.rollback();
       this.#commits.noteFailure();
     } else this.#madeCommits?.forgetCallbacks();
-  }
-
-  async #finishLocked(lock: SessionLock, saving: Promise<void> | undefined): Promise<void> {
-    try {
-      await saving;
-    } finally {
-      await lock.release();
-    }
-  }
-
-  #stillLocked({ lease = 30 }: LockOptions): Promise<boolean> {
-    const { key } = this.use();
-    return this.#lock?.prolong(key, lease) ?? Promise.resolve(false);
   }
 
   async #saveOpen(): Promise<void> {
@@ -353,8 +375,7 @@ export class Visit implements Participant {
       environ: this.environ,
       cookies: this.cookies,
       connection: this.#connection,
-      listening: this.#listening,
-      inCookie: () => this.settings.carrier.usesCookies && this.#carried?.by !== 'id',
+      listening: () => this.#listening,
       current: () => this.#session,
     }));
   }
@@ -385,7 +406,11 @@ export class Visit implements Participant {
     this.#assertOpen();
     const id = this.cookieSessionID();
     if (id === undefined || !isSessionId(id)) this.#goWithout(id);
-    else this.#adopt(id, this.settings.driver.loadNow?.(keyOf(id)));
+    else this.#adopt(id, this.#readAhead ?? this.settings.driver.loadNow?.(keyOf(id)));
+  }
+
+  async #read(key: SessionKey): Promise<void> {
+    this.#readAhead = await this.settings.driver.load(key);
   }
 
   #adopt(id: string, stored: StoredSession | undefined): void {
@@ -393,11 +418,12 @@ export class Visit implements Participant {
     const verdict = this.#judge(stored);
     const live = verdict.state === 'live' && stored !== undefined;
     this.#verdict = verdict;
-    this.#session = live ? new Session(this.settings, id, stored, stored) : undefined;
+    const isInCookie = this.#carried?.by === 'cookie' && this.#carried.id === id;
+    this.#session = live ? new Session(this.settings, id, stored, isInCookie, stored) : undefined;
     this.#created = !live;
     this.#wasInvalidated = !live;
     if (live && stored.alias !== undefined) this.cookies.refuse(keyOf(id));
-    if (verdict.state === 'corrupt' && this.#carried?.by === 'cookie') this.clearCookie(true);
+    if (verdict.state === 'corrupt' && isInCookie) this.clearCookie(true);
     this.settings.notices.tell('load', { state: verdict.state });
   }
 
@@ -409,7 +435,7 @@ export class Visit implements Participant {
     const corrupt = this.#corruptOf(stored);
     if (corrupt.length === 0) return verdict;
     const kept = invalidateCorrupt === 'quarantine';
-    this.#farewell(stored.key, { reason: 'corrupt', ...(kept && { corrupt }) });
+    this.#farewell(stored, { reason: 'corrupt', ...(kept && { corrupt }) });
     notices.tell('quarantine', { values: corrupt.length, kept });
     return { state: 'corrupt' };
   }
@@ -430,9 +456,14 @@ export class Visit implements Participant {
   }
 
   /** The session ends with the commit. */
-  #farewell(key: SessionKey, farewell: Farewell): void {
-    this.#commits.end(key, farewell);
-    (this.#ended ??= new Set()).add(key);
+  #farewell(of: Session | StoredSession, farewell: Farewell): void {
+    this.#commits.end(of, farewell);
+    (this.#ended ??= new Set()).add(of);
+  }
+
+  #hasEnded({ key }: StoredSession): boolean {
+    for (const ended of this.#ended ?? []) if (ended.key === key) return true;
+    return false;
   }
 
   /** Goes on without a session. A cookie that leads to an ended one is cleared. */
@@ -440,6 +471,8 @@ export class Visit implements Participant {
     this.#session = undefined;
     this.#verdict = NONE;
     this.#created = true;
+    if (this.#lock !== undefined) (this.#leftLocks ??= []).push(this.#lock);
+    this.#lock = undefined;
     this.#madeCommits?.forgetCallbacks();
     this.cookies.rollback();
     if (this.#madeCommits?.ending === true && this.#clears) this.clearCookie(!this.#clearByHand);
@@ -460,6 +493,19 @@ export class Visit implements Participant {
 }
 
 const NONE: Verdict = { state: 'none' };
+
+/** Whether a session is still the one that its id led to. */
+function isStill(stored: StoredSession | undefined, now: number): stored is StoredSession {
+  return stored !== undefined && stored.alias === undefined && judge(stored, now).state === 'live';
+}
+
+async function releaseAfter(locks: readonly SessionLock[], ending: Promise<void> | undefined): Promise<void> {
+  try {
+    await ending;
+  } finally {
+    for (const lock of locks) await lock.release();
+  }
+}
 
 function isDecodable(codec: Codec, value: Encoded): boolean {
   try {

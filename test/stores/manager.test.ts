@@ -255,7 +255,8 @@ describe('setExpire', () => {
     expect(manager.expireTime).toBe(end);
     manager.setCookie();
     expect(manager.responseHeaders.at(-1)?.[1]).toContain('Max-Age=3600;');
-    expect(visit.finish(true)).toBeUndefined();
+    await visit.finish(true);
+    expect(shop.visit(id).manager.expireTime).toBe(end);
   });
 
   it.each([-1, 0, NaN])('refuses a moment that is not in the future: now + %d', async (seconds) => {

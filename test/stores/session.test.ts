@@ -12,7 +12,7 @@ const STORED = new Map([['shop', new Map([['cart', '"tea"']])]]);
 function session(values?: ReadonlyMap<string, ReadonlyMap<string, Encoded>>): Session {
   const id = newSessionId();
   const found = values && { ...MOMENTS, key: keyOf(id), handlers: [], values };
-  return new Session({ codec: jsonCodec, limits: checkedLimits() }, id, MOMENTS, found);
+  return new Session({ codec: jsonCodec, limits: checkedLimits() }, id, MOMENTS, true, found);
 }
 
 describe('a new session', () => {

@@ -98,6 +98,7 @@ export function siteOn<D extends Driver>(
     idle: Infinity,
     invalidateCorrupt: 'throw',
     notices: new Notices('shop', clock),
+    report: onError,
     watcher: new Watcher(driver, clock, onError),
     ...over,
   };

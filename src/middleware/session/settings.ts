@@ -30,6 +30,7 @@ export function settingsFor(options: SessionOptions, resources: Resources): Visi
     invalidateCorrupt,
     carrier: new Carrier(name, options),
     notices: new Notices(name, clock, options.log),
+    report: reporter(resources, 'what no reply waits for failed'),
     watcher: new Watcher(driver, clock, reporter(resources, 'a callback at the end of a session failed')),
   };
 }
