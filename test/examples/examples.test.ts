@@ -444,7 +444,7 @@ describe('the secret of the examples', () => {
     await after.stop();
   }, 30_000);
 
-  it('may be left out, which is said, but may not be short, which ends the example', async () => {
+  it('may not be short, which ends the example with a sentence', async () => {
     const short = await runExample('09-myghty.ts', { cwd: folder.path, env: { SESSION_SECRET: 'short' } });
 
     expect(short.code).toBe(1);
