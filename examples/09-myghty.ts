@@ -80,7 +80,7 @@ function show({ 'web.session.manager': manager, SCRIPT_NAME }: Inside): Reply {
   const content = html`
     <p>session['key1'] is</p>
     <p class="card data">${kept.get('key1')}</p>
-    <p>and ${kept.get('tickets')} tickets were taken under the lock.</p>
+    <p>Tickets taken under the lock: ${kept.get('tickets')}</p>
     <form method="post" action="${SCRIPT_NAME || '/'}">
       <label>A value for key1 <input name="key1" maxlength="200" autocomplete="off" /></label>
       <p class="buttons">

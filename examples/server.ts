@@ -11,8 +11,12 @@ const HELP = `Serves the examples.
   --port PORT      Where to listen, 0 to 65535; 0 takes any that is free.
                    Default: the environment variable PORT, or 8000.
   --database FILE  Where sessions are kept; made when it is missing.
-                   Default: ./wsgi-session.db.
+                   Default: ./wsgi-session.db. Those of /myghty are
+                   files in the folder sessions beside it.
   --help           Shows this.
+
+The environment variable SESSION_SECRET, 32 random bytes or more, signs the ids
+of some. Without it those sessions end with the process.
 `;
 
 try {
