@@ -157,6 +157,10 @@ const ARGUMENTS = [
       '/session',
       '/twisted',
       '/counter',
+      '/endings/logme',
+      '/sign-in',
+      '/myghty',
+      '/url-ids',
       `/form?${word}=${word}`,
     ]) {
       await page.goto(path);
