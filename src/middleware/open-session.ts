@@ -116,9 +116,8 @@ export class OpenedSession implements AsyncDisposable {
 
   /** These headers with those of the session. A cookie is queued once, and belongs to every response until a newer one. */
   #dressed(headers: readonly Header[]): readonly Header[] {
-    const { sent } = this.#visit.cookies;
     const dressed = dress(this.#visit, { status: '200 OK', headers, body: '' }, this.#warn);
-    const cookie = sent.at(-1);
+    const cookie = this.#visit.cookies.standing;
     return cookie === undefined || dressed.headers.includes(cookie)
       ? dressed.headers
       : keptPrivate(withCookie(dressed, cookie)).headers;

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { allSettled } from '../app/promise.js';
 import type { Cancel, Clock } from './clock.js';
 import type { Codec, Value } from './codec.js';
 import type { Driver, EndReason, StoredEvent } from './driver.js';
@@ -46,21 +48,26 @@ export interface EndHandlerSettings {
 
 /**
  * The end handlers of one session layer. Ends are recorded by whoever ends a session, in the same transaction; here they
- * are taken, a few at a time and each by one process only, and given to the handlers until these succeed.
+ * are taken, a few at a time and each by one process only, and given to the handlers until these succeed. Some that are slow
+ * do not hold up the others.
  */
 export class EndHandlers {
   readonly #app: string;
   readonly #handlers: ReadonlyMap<string, EndHandler>;
   #settings: EndHandlerSettings | undefined;
   #cancel: Cancel = () => undefined;
-  #delivering: Promise<void> | undefined;
+  #taking: Promise<void> | undefined;
+  readonly #running = new Set<Promise<void>>();
   #stopping = new AbortController();
 
   /** @throws SessionError `BAD_HANDLER` */
   constructor({ app, onEnd, handlers = {} }: EndHandlerOptions) {
     const named = Object.entries(handlers);
-    for (const [name, handler] of named) checkHandler(name, handler);
-    if (onEnd !== undefined) checkHandler(undefined, onEnd);
+    for (const [name, handler] of named) {
+      checkName(name);
+      checkFunction(`handlers: ${JSON.stringify(name)}`, handler);
+    }
+    if (onEnd !== undefined) checkFunction(ON_END, onEnd);
     this.#app = app;
     this.#handlers = new Map(onEnd === undefined ? named : [[ON_END, onEnd], ...named]);
   }
@@ -85,9 +92,10 @@ export class EndHandlers {
 
   /** Looks for events from time to time, until `close`. */
   start(): void {
-    if (this.#settings === undefined) return;
-    this.#cancel = this.#settings.clock.after(POLL * (0.5 + Math.random()), () => {
-      void this.deliver().finally(() => {
+    const settings = this.#settings;
+    if (settings === undefined) return;
+    this.#cancel = settings.clock.after(POLL * (0.5 + Math.random()), () => {
+      void this.#take(settings).finally(() => {
         if (!this.#stopping.signal.aborted) this.start();
       });
     });
@@ -97,35 +105,57 @@ export class EndHandlers {
   async close(): Promise<void> {
     this.#stopping.abort();
     this.#cancel();
-    await this.#delivering;
+    await this.#taking;
+    await allSettled([...this.#running]);
     this.#settings = undefined;
   }
 
-  /** Calls the handlers for all events that are due. One round at a time, so that each is taken once. */
+  /** Calls the handlers for all events that are due. Resolves when no handler that was called by then is running. */
   async deliver(): Promise<void> {
     if (this.#settings === undefined) return;
-    this.#delivering ??= this.#round(this.#settings).finally(() => {
-      this.#delivering = undefined;
-    });
-    await this.#delivering;
+    await this.#take(this.#settings);
+    await allSettled([...this.#running]);
   }
 
-  async #round(settings: EndHandlerSettings): Promise<void> {
+  /** Takes the events that are due, each once: whoever asks meanwhile gets the same promise. */
+  #take(settings: EndHandlerSettings): Promise<void> {
+    this.#taking ??= this.#takeAll(settings).finally(() => {
+      this.#taking = undefined;
+    });
+    return this.#taking;
+  }
+
+  async #takeAll(settings: EndHandlerSettings): Promise<void> {
     try {
       while (!this.#stopping.signal.aborted) {
-        const events = await this.#claim(settings);
-        await Promise.all(events.map((event) => this.#handle(settings, event)));
-        if (events.length < TOGETHER) return;
+        const free = TOGETHER - this.#running.size;
+        const events = await this.#claim(settings, free);
+        for (const event of events) this.#begin(settings, event);
+        if (events.length < free) return;
+        await this.#placeFree();
       }
     } catch (error) {
-      settings.onError(error); // what was taken comes again after its lease
+      settings.onError(error);
     }
   }
 
-  async #claim({ driver, clock }: EndHandlerSettings): Promise<StoredEvent[]> {
+  async #claim({ driver, clock }: EndHandlerSettings, limit: number): Promise<StoredEvent[]> {
     const now = clock.now();
     const claim = { app: this.#app, handlers: [...this.#handlers.keys()], now };
-    return (await driver.claim?.({ ...claim, until: now + LEASE, limit: TOGETHER })) ?? [];
+    return (await driver.claim?.({ ...claim, until: now + LEASE, limit })) ?? [];
+  }
+
+  #begin(settings: EndHandlerSettings, event: StoredEvent): void {
+    const call = this.#handle(settings, event)
+      .catch(settings.onError) // what could not be noted comes again after its lease
+      .finally(() => this.#running.delete(call));
+    this.#running.add(call);
+  }
+
+  /** Handlers that end together leave their places together, so that these are filled by one claim. */
+  async #placeFree(): Promise<void> {
+    await Promise.race(this.#running);
+    await nextTurn();
   }
 
   async #handle(settings: EndHandlerSettings, event: StoredEvent): Promise<void> {
@@ -170,7 +200,7 @@ export class EndHandlers {
 /** Seconds between two looks for events, before jitter. */
 const POLL = 1;
 
-/** How many events one process takes at a time. */
+/** How many handlers of one layer run at a time. */
 const TOGETHER = 32;
 
 /** How long a handler may take, and how long nobody else gets its event, in seconds. */
@@ -201,19 +231,17 @@ function decodedOrNone(codec: Codec, value: string): Value | undefined {
   }
 }
 
-function checkHandler(name: string | undefined, handler: unknown): void {
-  if (typeof handler !== 'function') {
-    throw new SessionError(
-      'BAD_HANDLER',
-      `${name === undefined ? 'onEnd' : `handlers: ${JSON.stringify(name)}`} is no function. Give a function of the ended session.`,
-    );
-  }
-  if (name === ON_END) {
-    throw new SessionError(
-      'BAD_HANDLER',
-      `handlers cannot have the name '${ON_END}'. Use the option ${ON_END}.`,
-    );
-  }
+function checkName(name: string): void {
+  if (name !== ON_END) return;
+  throw new SessionError(
+    'BAD_HANDLER',
+    `handlers cannot have the name '${ON_END}'. Use the option ${ON_END}.`,
+  );
+}
+
+function checkFunction(option: string, handler: unknown): void {
+  if (typeof handler === 'function') return;
+  throw new SessionError('BAD_HANDLER', `${option} is no function. Give a function of the ended session.`);
 }
 
 function tooSlow({ app, handler }: StoredEvent): SessionError {

@@ -1,4 +1,5 @@
 import { channel, type Channel } from 'node:diagnostics_channel';
+import { isPromise } from '../app/promise.js';
 import type { Clock } from './clock.js';
 
 /** What is told of sessions, by name. Nothing in it is secret: no id, no key, no value. */
@@ -37,7 +38,7 @@ export interface Notice {
 
 export type NoticeName = keyof Notice;
 
-/** Where `log` lines go: a stream, or anything else with its `write`. */
+/** Where `log` lines go: a stream, or anything else with its `write`. When it fails, a line is lost and nothing else. */
 export interface SessionLog {
   write(line: string): unknown;
 }
@@ -67,7 +68,16 @@ export class Notices {
     const message = { environment: this.#environment, ...notice };
     channels[name].publish(message);
     const time = new Date(this.#clock.now() * 1000).toISOString();
-    this.#log?.write(`${time} session ${name} ${JSON.stringify(message)}\n`);
+    this.#write(`${time} session ${name} ${JSON.stringify(message)}\n`);
+  }
+
+  #write(line: string): void {
+    try {
+      const written = this.#log?.write(line);
+      if (isPromise(written)) written.catch(() => undefined);
+    } catch {
+      // what is told of has happened: failing now would have it done again
+    }
   }
 }
 

@@ -24,11 +24,17 @@ export class SetCookies {
   #refused: Set<Owner> | undefined;
   #sealed: Waiting | undefined;
   #fresh: Waiting | undefined;
+  #left: Waiting | undefined;
 
   /** The line that waits, as PythonWeb's `response_headers`: `.at(-1)` is what to send by hand. */
   get waiting(): Header[] {
     const last = this.#last;
     return last === undefined ? [] : [last.header];
+  }
+
+  /** The line that left last. Undefined when the session that it belongs to turned out to be gone since. */
+  get standing(): Header | undefined {
+    return this.#unlessRefused(this.#left)?.header;
   }
 
   add(value: string, send: boolean, of: Owner): Header {
@@ -69,20 +75,24 @@ export class SetCookies {
     const made = this.#made;
     if (made === undefined) return reply;
     const byHand = reply.headers.filter(([name, value]) => sameName(name, 'Set-Cookie') && made.has(value));
-    const last =
-      this.#last !== undefined && this.#refused?.has(this.#last.of) === true ? undefined : this.#last;
+    const last = this.#unlessRefused(this.#last);
     const leaving = last !== undefined && (last.send || byHand.some(([, value]) => value === last.header[1]));
     if (!leaving && byHand.length === 0) return reply;
     const others =
       byHand.length === 0 ? reply.headers : reply.headers.filter((header) => !byHand.includes(header));
     if (!leaving) return { ...reply, headers: others };
     this.sent.push(last.header);
+    this.#left = last;
     this.#sealed = this.#fresh = undefined;
     return keptPrivate({ status: reply.status, headers: [...others, last.header], body: reply.body });
   }
 
   get #last(): Waiting | undefined {
     return this.#fresh ?? this.#sealed;
+  }
+
+  #unlessRefused(line: Waiting | undefined): Waiting | undefined {
+    return line !== undefined && this.#refused?.has(line.of) === true ? undefined : line;
   }
 }
 

@@ -11,6 +11,8 @@ interface Watch {
   /** What the session is kept under, as far as this process knows. */
   key: SessionKey;
   readonly callbacks: Ended[];
+  /** When it is read again. Infinity: it is being read. */
+  lookAt: number;
   cancel: Cancel;
 }
 
@@ -33,13 +35,15 @@ export class Watcher {
   /** From now on the callback is called once when the session has ended. */
   watch(key: SessionKey, deadline: number, callback: Ended): void {
     const known = this.#watches.get(key);
-    if (known !== undefined) {
-      known.callbacks.push(callback);
-      return;
-    }
-    const watch = { key, callbacks: [callback], cancel: () => undefined };
-    this.#watches.set(key, watch);
-    this.#wait(watch, deadline - this.#clock.now());
+    if (known !== undefined) known.callbacks.push(callback);
+    else this.#watches.set(key, { key, callbacks: [callback], lookAt: Infinity, cancel: () => undefined });
+    this.due(key, deadline);
+  }
+
+  /** This process has moved the session's end. One that is later than before is found when the one before has come. */
+  due(key: SessionKey, deadline: number): void {
+    const watch = this.#watches.get(key);
+    if (watch !== undefined) this.#lookAt(watch, deadline);
   }
 
   /** This process has ended the session. */
@@ -65,11 +69,18 @@ export class Watcher {
     this.#watches.clear();
   }
 
-  #wait(watch: Watch, seconds: number): void {
-    watch.cancel = this.#clock.after(Math.min(seconds, READ_AGAIN), () => {
+  /** Unless it is to be read before that anyway: what was read may be older than what this process has just written. */
+  #lookAt(watch: Watch, deadline: number): void {
+    const now = this.#clock.now();
+    const moment = Math.min(deadline, now + READ_AGAIN);
+    if (moment >= watch.lookAt) return;
+    watch.cancel();
+    watch.lookAt = moment;
+    watch.cancel = this.#clock.after(moment - now, () => {
+      watch.lookAt = Infinity;
       this.#look(watch).catch((error: unknown) => {
         this.#onError(error);
-        if (this.#isOn(watch)) this.#wait(watch, RETRY);
+        if (this.#isOn(watch)) this.#lookAt(watch, this.#clock.now() + RETRY);
       });
     });
   }
@@ -89,7 +100,7 @@ export class Watcher {
       return;
     }
     this.moved(watch.key, stored.key);
-    this.#wait(watch, deadlineOf(stored) - now);
+    this.#lookAt(watch, deadlineOf(stored));
   }
 
   #isOn(watch: Watch): boolean {

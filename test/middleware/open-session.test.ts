@@ -380,6 +380,21 @@ describe('openSession on a fetch request', () => {
     ]);
   });
 
+  it('takes its cookie back from a response when the session has ended since', async () => {
+    const options = inMemory();
+    const opened = await openSession(request(), options);
+    opened.store.set('cart', 'tea');
+    const first = await opened.save(new Response(''));
+    const leaving = await openSession(request(sentBy(opened)), options);
+    leaving.manager.destroy();
+    await leaving.save();
+    opened.store.set('cart', 'coffee');
+
+    const second = await opened.save(first);
+
+    expect([opened.manager.outcome, second.headers.getSetCookie()]).toEqual(['dropped', []]);
+  });
+
   it('drops at its end what was not saved, but never a logout', async () => {
     const options = inMemory();
     const opened = await openSession(request(), options);

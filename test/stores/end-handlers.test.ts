@@ -338,7 +338,7 @@ describe('delivery', () => {
     ]);
   });
 
-  it('takes all of many events, in rounds that do not overlap', async () => {
+  it('takes all of many events, as many at a time as may run together, and each once', async () => {
     const { shop, told } = listening();
     for (let i = 0; i < 100; i += 1) await destroy(shop, await shop.made());
     const taken: StoredEvent[][] = [];
@@ -353,6 +353,96 @@ describe('delivery', () => {
 
     expect(told).toHaveLength(100);
     expect(taken.map((events) => events.length)).toEqual([32, 32, 32, 4]);
+  });
+
+  it('of some that are slow holds up no other, until no more may run together', async () => {
+    const told: unknown[] = [];
+    const ending: (() => void)[] = [];
+    const slow = () => new Promise<void>((resolve) => ending.push(resolve));
+    const shop = site({
+      endHandlers: { handlers: { slow, fast: ({ detail }) => told.push(detail) } },
+    });
+    const end = async (handler: string, detail: number) => {
+      const { manager, visit } = shop.visit();
+      await manager.notifyOnExpire(handler, detail);
+      await visit.finish(true);
+      await destroy(shop, manager.sessionID);
+    };
+    for (let i = 0; i < 31; i += 1) await end('slow', i);
+    const first = shop.endHandlers.deliver();
+    while (ending.length < 31) await nextTurn();
+
+    await end('fast', 1);
+    await end('fast', 2);
+    const second = shop.endHandlers.deliver();
+    while (told.length < 2) await nextTurn();
+    await end('slow', 31);
+    const third = shop.endHandlers.deliver();
+    while (ending.length < 32) await nextTurn();
+    await end('fast', 3);
+    const fourth = shop.endHandlers.deliver();
+    await nextTurn();
+    expect(told).toEqual([1, 2]);
+
+    ending[7]?.();
+    while (told.length < 3) await nextTurn();
+    for (const go of ending) go();
+    await Promise.all([first, second, third, fourth]);
+
+    expect(shop.clock.pending).toBe(0);
+  });
+
+  it('goes on by itself while a handler is slow', async () => {
+    const told: string[] = [];
+    const slow = ({ signal }: SessionEnd) =>
+      new Promise<void>((resolve) => {
+        told.push('slow');
+        signal.addEventListener('abort', () => {
+          resolve();
+        });
+      });
+    const shop = site({ endHandlers: { handlers: { slow, fast: () => told.push('fast') } } });
+    shop.endHandlers.start();
+    for (const handler of ['slow', 'fast']) {
+      const { manager, visit } = shop.visit();
+      await manager.notifyOnExpire(handler);
+      await visit.finish(true);
+      await destroy(shop, manager.sessionID);
+      while (!told.includes(handler)) {
+        shop.clock.advance(0.5);
+        await nextTurn();
+      }
+    }
+
+    await shop.endHandlers.close();
+
+    expect([told, shop.failures, shop.clock.pending]).toEqual([['slow', 'fast'], [], 0]);
+  });
+
+  it('is over, once closed, for every handler, also where another could not be noted', async () => {
+    let running = true;
+    let go: () => void = () => undefined;
+    const slow = async () => {
+      await new Promise<void>((resolve) => (go = resolve));
+      running = false;
+    };
+    const shop = site({ endHandlers: { onEnd: () => undefined, handlers: { slow } } });
+    const settle = shop.driver.settle.bind(shop.driver);
+    shop.driver.settle = (settled) =>
+      settled.event.handler === 'slow' ? settle(settled) : Promise.reject(new Error('The disk is full.'));
+    const { manager, visit } = shop.visit();
+    await manager.notifyOnExpire('slow');
+    await visit.finish(true);
+    await destroy(shop, manager.sessionID);
+    void shop.endHandlers.deliver();
+    while (shop.failures.length === 0) await nextTurn();
+
+    const closing = shop.endHandlers.close().then(() => running);
+    await nextTurn();
+    go();
+
+    expect(await closing).toBe(false);
+    expect(shop.failures.map(String)).toEqual(['Error: The disk is full.']);
   });
 
   it('is part of cleanup()', async () => {

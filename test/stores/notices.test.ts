@@ -151,4 +151,33 @@ describe('log', () => {
       '2027-01-15T08:00:00.000Z session end {"environment":"shop","reason":"destroyed"}\n',
     ]);
   });
+
+  it.each<[string, () => unknown]>([
+    [
+      'at once',
+      () => {
+        throw new Error('The disk is full.');
+      },
+    ],
+    ['later', () => Promise.reject(new Error('The disk is full.'))],
+  ])('disturbs nothing when it fails %s', async (_, write) => {
+    const clock = new TestClock();
+    let calls = 0;
+    const endHandlers = { onEnd: () => (calls += 1) };
+    const shop = site({ notices: new Notices('shop', clock, { write }), clock, endHandlers });
+    const id = await shop.made({ visits: 1 });
+    const { store, visit } = shop.visit(id);
+    store.increment('visits');
+    await visit.save();
+    await visit.finish(true);
+    expect(await shop.stored(id)).toEqual({ shop: { visits: '2' } });
+
+    await shop.driver.end({ key: keyOf(id), reason: 'destroyed', now: clock.now() });
+    for (let i = 0; i < 2; i += 1) {
+      await shop.endHandlers.deliver();
+      clock.advance(61);
+    }
+
+    expect([calls, shop.failures]).toEqual([1, []]);
+  });
 });

@@ -43,6 +43,20 @@ describe('SetCookies', () => {
     expect(cookies.waiting).toEqual([]);
   });
 
+  it('knows the line that left last, until its session turns out to be gone', () => {
+    const cookies = withLine('shop=1');
+    expect(cookies.standing).toBeUndefined();
+    cookies.applyTo(REPLY);
+    cookies.add('shop=2', true, keyOf('another'));
+    expect(cookies.standing).toEqual(['Set-Cookie', 'shop=1']);
+
+    cookies.refuse(SESSION);
+
+    expect(cookies.standing).toBeUndefined();
+    cookies.applyTo(REPLY);
+    expect(cookies.standing).toEqual(['Set-Cookie', 'shop=2']);
+  });
+
   it('sends the last line alone', () => {
     const cookies = withLine('shop=1');
     cookies.add('shop=2', true, SESSION);

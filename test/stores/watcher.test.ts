@@ -30,6 +30,15 @@ async function use(shop: Site<TroubledDriver>, id: string): Promise<void> {
   await visit.finish(true);
 }
 
+/** Gives the session an end in so many seconds, and tells the watcher. */
+async function moveEnd(shop: Site<TroubledDriver>, id: string, left: number): Promise<void> {
+  const end = shop.clock.now() + left;
+  const { manager, visit } = shop.visit(id);
+  manager.setExpire(end);
+  await visit.finish(true);
+  shop.settings.watcher.due(keyOf(id), end);
+}
+
 describe('a callback', () => {
   it('is called once at the end of the session, by the clock and without a sweep', async () => {
     const [shop, ends] = [shortly(), []];
@@ -41,6 +50,41 @@ describe('a callback', () => {
     await pass(shop, 5000, 100);
 
     expect(ends).toEqual(['idle']);
+    expect(shop.clock.pending).toBe(0);
+  });
+
+  it('comes at the earlier end that this process gives the session, whatever it was to wait for', async () => {
+    const [shop, ends] = [site({ lifetime: 100_000 }), []];
+    const id = await watched(shop, ends);
+
+    for (const left of [50_000, 5, 10]) await moveEnd(shop, id, left);
+    await pass(shop, 5.1);
+    expect(ends).toEqual([]);
+    await pass(shop, 5);
+
+    expect(ends).toEqual(['expired']);
+    expect(shop.clock.pending).toBe(0);
+  });
+
+  it('comes at an end that was moved while the session was read', async () => {
+    const [shop, ends] = [site({ lifetime: 100_000 }), []];
+    const id = await watched(shop, ends);
+    const load = shop.driver.load.bind(shop.driver);
+    let read: () => void = () => undefined;
+    shop.driver.load = async (key) => {
+      const stored = await load(key);
+      await new Promise<void>((resolve) => (read = resolve));
+      return stored;
+    };
+    await pass(shop, 1800);
+
+    shop.driver.load = load;
+    await moveEnd(shop, id, 5);
+    read();
+    await nextTurn();
+    await pass(shop, 5);
+
+    expect(ends).toEqual(['expired']);
     expect(shop.clock.pending).toBe(0);
   });
 

@@ -4,17 +4,30 @@ import { codeOfError } from '../../app/errors.js';
 
 /**
  * Answers what node:http cannot read, as it does by itself. But a browser that sends too many cookies would go on doing so:
- * it gets a page that says what to do, and `Clear-Site-Data`, which browsers obey over https.
+ * it gets a page that says what to do. The page does not clear them, as any site can link to an address that is too long.
  */
 export function answerUnreadable(server: Server): void {
-  const last = new WeakMap<Duplex, ServerResponse>();
-  server.on('request', (request, response) => last.set(request.socket, response));
+  const responses = new WeakMap<Duplex, ServerResponse[]>();
+  server.on('request', ({ socket }, response) => {
+    const known = responses.get(socket);
+    if (known === undefined) responses.set(socket, [response]);
+    else replaceFinished(known, response);
+  });
   server.on('clientError', (error, socket) => {
-    const response = last.get(socket);
-    const isUnderWay = response?.headersSent === true && !response.writableFinished;
+    const isUnderWay = responses.get(socket)?.some(hasBegun) === true;
     if (socket.writable && !isUnderWay) answer(socket, answerTo(codeOfError(error)));
     else socket.destroy();
   });
+}
+
+/** The responses of a connection leave in the order of their requests, so those that are finished come first. */
+function replaceFinished(responses: ServerResponse[], next: ServerResponse): void {
+  while (responses[0]?.writableFinished === true) responses.shift();
+  responses.push(next);
+}
+
+function hasBegun({ headersSent, writableFinished }: ServerResponse): boolean {
+  return headersSent && !writableFinished;
 }
 
 /** Reads on for a moment: a connection that is ended with bytes unread is reset, and the answer with it. */
@@ -58,7 +71,6 @@ const TOO_MANY_HEADERS = [
   'Cache-Control: no-store',
   "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
   'X-Content-Type-Options: nosniff',
-  'Clear-Site-Data: "cookies"',
   'Connection: close',
   '',
   PAGE,

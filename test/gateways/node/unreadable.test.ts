@@ -42,30 +42,40 @@ describe('a request that cannot be read', () => {
     );
 
     expect(answer).toContain('Delete the cookies of this site');
-    expect(answer).toContain('Clear-Site-Data: "cookies"');
     const [head = '', body = ''] = answer.split('\r\n\r\n');
     expect(head).toContain(`Content-Length: ${Buffer.byteLength(body)}`);
   });
 
-  it('never gets into a reply that is under way', async () => {
+  it('leaves the cookies alone, as any site can link to an address that is too long', async () => {
+    const { port } = await serving(hello);
+
+    const answer = await exchange(port, `GET /?${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`);
+
+    expect(answer).toContain('431 Request Header Fields Too Large');
+    expect(answer).not.toMatch(/Clear-Site-Data|Set-Cookie/i);
+  });
+
+  it.each([
+    ['alone', ''],
+    ['with a request after it', 'GET /next HTTP/1.1\r\nHost: a\r\n\r\n'],
+  ])('never gets into a reply that is under way: %s', async (_, next) => {
     let go: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (go = resolve));
-    const { port } = await serving(() => ({
-      status: '200 OK',
-      headers: [],
-      body: (async function* () {
-        yield 'first';
-        await held;
-        yield 'second';
-      })(),
-    }));
+    const halves = async function* () {
+      yield 'first';
+      await held;
+      yield 'second';
+    };
+    const { port } = await serving(({ PATH_INFO }) =>
+      PATH_INFO === '/' ? { status: '200 OK', headers: [], body: halves() } : held.then(hello),
+    );
     const socket = connect(port, '127.0.0.1');
     let received = '';
     socket.on('data', (data) => (received += data.toString()));
     socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     while (!received.includes('first')) await once(socket, 'data');
 
-    socket.write('no such thing\r\n\r\n');
+    socket.write(`${next}no such thing\r\n\r\n`);
     await once(socket, 'close');
     go();
 
