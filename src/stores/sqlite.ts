@@ -145,7 +145,7 @@ export class SqliteDriver implements Driver {
     const { key, now, move, empty = false, changes, register, rename } = commit;
     const { sessions, locks } = this.#tables;
     const found = sessions.find(key);
-    const row = found ?? sessions.findOlder(key);
+    const row = found ?? sessions.findOlder(key, now);
     if (row === undefined || deadlineOf(row) <= now) return 'gone';
     if (move !== undefined) sessions.move(row.number, moved(row, move));
     if (register !== undefined)

@@ -31,9 +31,9 @@ export class SqliteSessions {
     return rowOf(this.#statements.at.get(number) as RawRow | undefined);
   }
 
-  /** By one of the older keys it had. */
-  findOlder(key: SessionKey): Row | undefined {
-    return rowOf(this.#statements.findOlder.get(key) as RawRow | undefined);
+  /** By one of the older keys it had, which is good until after a moment. */
+  findOlder(key: SessionKey, moment: number = -Infinity): Row | undefined {
+    return rowOf(this.#statements.findOlder.get(key, moment) as RawRow | undefined);
   }
 
   load(key: SessionKey): StoredSession | undefined {
@@ -164,7 +164,8 @@ function prepare(
   return {
     find: sql(`SELECT ${row} FROM ${sessions} WHERE id = ?`).raw(),
     findOlder: sql(
-      `SELECT ${row} FROM ${sessions} WHERE number = (SELECT session FROM ${aliases} WHERE id = ?)`,
+      `SELECT ${row} FROM ${sessions}
+       WHERE number = (SELECT session FROM ${aliases} WHERE id = ? AND until > ?)`,
     ).raw(),
     at: sql(`SELECT ${row} FROM ${sessions} WHERE number = ?`).raw(),
     load: sql(
