@@ -128,16 +128,16 @@ export interface Sweep {
   readonly after?: string | undefined;
   /** At most how many stored sessions one step looks at. */
   readonly limit: number;
-  /** Aliases whose `until` is before this moment are forgotten. Default: none. */
+  /** Aliases whose `until` is before this moment are forgotten by the last step, at the latest. Default: none. */
   readonly aliasesBefore?: number;
-  /** Events that were recorded before this moment are given up. Default: none. */
+  /** Events that were recorded before this moment are given up, as well. Default: none. */
   readonly eventsBefore?: number;
 }
 
 export interface SweepStep {
   /** How many sessions were removed. */
   readonly removed: number;
-  /** How many events were given up, which no handler has acknowledged. */
+  /** How many events this step gave up, which no handler has acknowledged. */
   readonly lostEvents: number;
   /** Where the next step goes on; undefined at the end. Whatever text the driver likes. */
   readonly next: string | undefined;

@@ -4,6 +4,7 @@ import type { AppChanges, Change, Encoded, Registration, Rename, StoredSession }
 import { registered } from '../events.js';
 import type { Moments } from '../expiry.js';
 import { listIn } from './list.js';
+import { PART } from './part.js';
 import type { SessionKey } from '../session-id.js';
 import type { SqliteSchema } from './schema.js';
 
@@ -102,7 +103,7 @@ export class SqliteSessions {
     return this.#statements.hasAliases.get(before) !== undefined;
   }
 
-  /** Those that were good until before a moment. */
+  /** Some of those that were good until before a moment. */
   forgetAliases(before: number): void {
     this.#statements.forgetAliases.run(before);
   }
@@ -197,7 +198,9 @@ function prepare(
     forgetKeys: sql(`DELETE FROM ${aliases} WHERE session = ?`),
     end: sql(`DELETE FROM ${sessions} WHERE number = ?`),
     hasAliases: sql(`SELECT 1 FROM ${aliases} WHERE until < ?`),
-    forgetAliases: sql(`DELETE FROM ${aliases} WHERE until < ?`),
+    forgetAliases: sql(
+      `DELETE FROM ${aliases} WHERE id IN (SELECT id FROM ${aliases} WHERE until < ? LIMIT ${PART})`,
+    ),
   };
 }
 
