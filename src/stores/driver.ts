@@ -35,8 +35,8 @@ export interface StoredSession extends Moments {
 /** An older key of a session. */
 export interface Alias {
   /**
-   * The moment from which the manager refuses it, in seconds. The driver goes on answering it. A `rename` with an earlier one
-   * brings those of the still older keys down to it.
+   * The moment from which it changes nothing any more, in seconds: the manager refuses its visitors, the driver its commits.
+   * It still loads the session, and ends it. A `rename` with an earlier one brings those of the still older keys down to it.
    */
   readonly until: number;
   /** The key that followed it, as the manager sealed its id. The driver keeps it and never looks inside. */
@@ -65,7 +65,10 @@ export interface AppChanges {
 
 /** A difference, applied as a whole or not at all. */
 export interface Commit {
-  /** An older key of the session does as well: the difference goes to the session it leads to. */
+  /**
+   * An older key of the session does as well, while its `until` is after `now`: the difference goes to the session it leads
+   * to. Past that whoever knew it, as one who planted it, must not reach what the session has become.
+   */
   readonly key: SessionKey;
   /** The manager's moment, in seconds. A stored session whose deadline is not after it counts as gone. */
   readonly now: number;
@@ -91,13 +94,14 @@ export interface Rename extends Alias {
 /**
  * - `committed`: applied.
  * - `superseded`: applied, but `key` is an older key of the session; `rename` was not done.
- * - `gone`: there is no such session (ended, swept, past its deadline, or never made); nothing was changed.
+ * - `gone`: there is no such session (ended, swept, past its deadline, or never made), or `key` is an older one past its
+ *   `until`; nothing was changed.
  * - `exists`: `create` met a stored session, even one past its deadline or by an older key; nothing was changed.
  */
 export type CommitResult = 'committed' | 'superseded' | 'gone' | 'exists';
 
 export interface Ending {
-  /** An older key of the session does as well. */
+  /** An older key of the session does as well, whatever its `until`. */
   readonly key: SessionKey;
   readonly reason: EndReason;
   /** The manager's moment, in seconds. */
@@ -124,16 +128,16 @@ export interface Sweep {
   readonly after?: string | undefined;
   /** At most how many stored sessions one step looks at. */
   readonly limit: number;
-  /** Aliases whose `until` is before this moment are forgotten. Default: none. */
+  /** Aliases whose `until` is before this moment are forgotten by the last step, at the latest. Default: none. */
   readonly aliasesBefore?: number;
-  /** Events that were recorded before this moment are given up. Default: none. */
+  /** Events that were recorded before this moment are given up, as well. Default: none. */
   readonly eventsBefore?: number;
 }
 
 export interface SweepStep {
   /** How many sessions were removed. */
   readonly removed: number;
-  /** How many events were given up, which no handler has acknowledged. */
+  /** How many events this step gave up, which no handler has acknowledged. */
   readonly lostEvents: number;
   /** Where the next step goes on; undefined at the end. Whatever text the driver likes. */
   readonly next: string | undefined;

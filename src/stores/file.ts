@@ -232,8 +232,10 @@ function make(read: Read, commit: Commit): Written<CommitResult> {
 
 function change(read: Read, commit: Commit): Written<CommitResult> {
   const { key, now, move = {}, rename } = commit;
-  const stored = newest(read, read(key));
+  const found = read(key);
+  const stored = newest(read, found);
   if (stored === undefined || deadlineOf(stored) <= now) return { answer: 'gone' };
+  if (found?.newer !== undefined && found.until <= now) return { answer: 'gone' };
   const after = changed(stored.key, moved(stored, move), commit, stored);
   if (stored.key !== key) return { answer: 'superseded', records: [[stored.key, after]] };
   const records = rename === undefined ? [[key, after] as const] : renamed(read, after, rename);

@@ -160,7 +160,13 @@ export class MemoryDriver implements Driver {
     const stored = this.#sessions.get(key);
     if (create !== undefined) return stored === undefined ? this.#store(commit, key, create) : 'exists';
     if (stored === undefined || deadlineOf(stored) <= now) return 'gone';
+    if (key !== commit.key && this.#isOver(commit)) return 'gone';
     return this.#store(commit, key, moved(stored, move), stored);
+  }
+
+  #isOver({ key, now }: Commit): boolean {
+    const older = this.#olderKeys.get(key);
+    return older !== undefined && older.until <= now;
   }
 
   /** What is stored is never changed in place: a picture given to a manager stays as it was. */

@@ -95,8 +95,9 @@ export class SqliteDriver implements Driver {
       return ending.length;
     };
     const removed = past.length === 0 ? 0 : await this.#database.writeGently(end);
-    const next = seen.length < limit ? undefined : String(seen.at(-1)?.number);
-    return { removed, next, lostEvents: next === undefined ? await this.#forget(sweep) : 0 };
+    const { lostEvents, isAll } = await this.#forget(sweep);
+    const next = seen.length < limit && isAll ? undefined : String(seen.at(-1)?.number ?? after);
+    return { removed, next, lostEvents };
   }
 
   claim(claim: Claim): Promise<StoredEvent[]> {
@@ -145,7 +146,7 @@ export class SqliteDriver implements Driver {
     const { key, now, move, empty = false, changes, register, rename } = commit;
     const { sessions, locks } = this.#tables;
     const found = sessions.find(key);
-    const row = found ?? sessions.findOlder(key);
+    const row = found ?? sessions.findOlder(key, now);
     if (row === undefined || deadlineOf(row) <= now) return 'gone';
     if (move !== undefined) sessions.move(row.number, moved(row, move));
     if (register !== undefined)
@@ -167,16 +168,20 @@ export class SqliteDriver implements Driver {
     sessions.remove(row.number);
   }
 
-  /** What only serves those who come late. Looks before it writes: most looks find nothing, and cost no lock. */
-  async #forget({ now, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<number> {
+  /**
+   * Some of what only serves those who come late; the sweep goes on until that is all. Looks before it writes: most looks
+   * find nothing, and cost no lock.
+   */
+  async #forget({ now, aliasesBefore = 0, eventsBefore = 0 }: Sweep): Promise<Forgotten> {
     const { sessions, outbox, locks } = this.#tables;
     const isThere = () =>
       sessions.hasAliases(aliasesBefore) || locks.hasOver(now) || outbox.hasOlder(eventsBefore);
-    if (!this.#database.run(isThere)) return 0;
-    return this.#database.write(() => {
+    if (!this.#database.run(isThere)) return { lostEvents: 0, isAll: true };
+    return this.#database.writeGently(() => {
       sessions.forgetAliases(aliasesBefore);
       locks.forget(now);
-      return outbox.giveUp(eventsBefore);
+      const lostEvents = outbox.giveUp(eventsBefore);
+      return { lostEvents, isAll: !isThere() };
     });
   }
 
@@ -198,6 +203,11 @@ interface Tables {
   readonly outbox: SqliteOutbox;
   readonly locks: SqliteLocks;
   readonly quarantine: SqliteQuarantine;
+}
+
+interface Forgotten {
+  readonly lostEvents: number;
+  readonly isAll: boolean;
 }
 
 function handlersAfter(known: readonly Registration[], { register = [] }: Commit): readonly Registration[] {

@@ -12,24 +12,28 @@ describe('the Set-Cookie of a request whose session got another id meanwhile', (
   it.each([
     ['with no grace', 0, 0],
     ['after the grace', 5, 5],
-  ])('does not tell the new id to one that comes late to regenerate too: %s', async (_, grace, later) => {
-    const shop = site();
-    const id = await shop.made({ cart: 'tea' });
-    const [planted, signIn] = [shop.visit(id), shop.visit(id)];
-    planted.store.set('left', 1);
-    planted.manager.regenerate();
+  ])(
+    'neither tells the new id to one that comes late to regenerate too, nor takes its changes: %s',
+    async (_, grace, later) => {
+      const shop = site();
+      const id = await shop.made({ cart: 'tea' });
+      const [planted, signIn] = [shop.visit(id), shop.visit(id)];
+      planted.store.set('left', 1);
+      planted.manager.regenerate();
 
-    signIn.manager.regenerate({ grace });
-    await signIn.visit.finish(true);
-    shop.clock.advance(later);
-    await planted.manager.save();
-    planted.store.set('right', 2);
-    await planted.visit.finish(true);
+      signIn.manager.regenerate({ grace });
+      await signIn.visit.finish(true);
+      shop.clock.advance(later);
+      await planted.manager.save();
+      planted.store.set('right', 2);
+      await planted.visit.finish(true);
 
-    expect(sentBy(planted)).toBeUndefined();
-    expect(planted.manager.sessionID).toBe(id);
-    expect(shop.visit(sentBy(signIn)).store.keys()).toEqual(['cart', 'left', 'right']); // and nothing is lost
-  });
+      expect(sentBy(planted)).toBeUndefined();
+      expect(planted.manager.sessionID).not.toBe(sentBy(signIn));
+      expect(planted.manager.outcome).toBe('dropped');
+      expect(shop.visit(sentBy(signIn)).store.keys()).toEqual(['cart']);
+    },
+  );
 
   it('does not tell the newest id where the grace of one between is over', async () => {
     const shop = site();

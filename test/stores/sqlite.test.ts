@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { SqliteDatabase } from '../../src/database/sqlite.js';
-import type { Commit, Power } from '../../src/stores/driver.js';
+import type { Commit, Power, StoredEvent } from '../../src/stores/driver.js';
 import { keyOf, newSessionId, type SessionKey } from '../../src/stores/session-id.js';
 import { SqliteDriver } from '../../src/stores/sqlite.js';
 import { type DriverStorage, driverSuite } from '../../src/testing/driver-suite.js';
@@ -11,6 +11,18 @@ import { siteOn } from '../support/visits.js';
 
 const POWERS: readonly Power[] = ['persistent', 'shared', 'aliases', 'events', 'locks', 'quarantine'];
 const MOMENTS = { createdAt: 0, accessed: 0, lifetime: 60, expireTime: 60, idle: Infinity };
+
+const NUMBERS = 'WITH RECURSIVE n(i) AS (SELECT 1.0 UNION ALL SELECT i + 1 FROM n WHERE i < 2001)';
+
+/** What EXPLAIN QUERY PLAN tells of one table. */
+interface Plan {
+  readonly detail: string;
+}
+
+/** `sql` is as it was run: SQLite writes infinity in a way that it does not read. */
+function planOf(handle: SqliteDatabase['handle'], sql: string): Plan[] {
+  return handle.prepare(`EXPLAIN QUERY PLAN ${sql.replaceAll(/\bInf\b/g, '9e999')}`).all() as Plan[];
+}
 
 /** A driver on a file of its own, which is removed after all tests. */
 const folder = temporaryFolder();
@@ -55,6 +67,55 @@ describe('SqliteDriver', () => {
     await expect(driver.sweep({ from: 0, to: 1, now: 1, limit: 1 })).rejects.toMatchObject(missing);
     expect(await driver.completeEnvironment()).toBe(false);
     await database.close();
+  });
+
+  it('forgets a part at each step of a sweep, goes on until that is all, and counts it', async () => {
+    const driver = await open('late');
+    const { handle } = opened.at(-1) as SqliteDatabase;
+    handle.exec(`${NUMBERS} INSERT INTO testEnvSessionAliases SELECT 'a' || i, i, i / 1000, 'next' FROM n`);
+    handle.exec(`${NUMBERS} INSERT INTO testEnvSessionLocks SELECT 'l' || i, 'o' || i, i / 1000 FROM n`);
+    handle.exec(
+      `${NUMBERS} INSERT INTO testEnvSessionEvents (id, app, handler, reason, createdAt, endedAt, "values", attempt, dueAt)
+       SELECT 'e' || i, 'shop', 'onEnd', 'idle', 0, i / 1000, '[]', 0, 0 FROM n`,
+    );
+    const sweep = { from: 0, to: 1, now: 1, limit: 50, aliasesBefore: 1, eventsBefore: 1 };
+
+    const steps = [await driver.sweep(sweep)];
+    while (steps.at(-1)?.next !== undefined)
+      steps.push(await driver.sweep({ ...sweep, after: steps.at(-1)?.next }));
+
+    const lost = steps.map(({ lostEvents }) => lostEvents);
+    expect([Math.max(...lost) < 500, lost.reduce((sum, one) => sum + one)]).toEqual([true, 999]);
+    for (const table of ['Aliases', 'Locks', 'Events'])
+      expect(handle.prepare(`SELECT count(*) FROM testEnvSession${table}`).pluck().get()).toBe(1002);
+  });
+
+  it('finds all that it looks for by an index, however much there is of other things', async () => {
+    const statements: string[] = [];
+    const driver = await open('plans', (sql) => statements.push(String(sql)));
+    const { handle } = opened.at(-1) as SqliteDatabase;
+    const key = keyOf(newSessionId());
+    const [app, handler] = ['shop', 'onEnd'];
+    const rename = { to: keyOf(newSessionId()), until: 2, next: '' };
+    statements.length = 0;
+
+    await driver.commit({ ...creation(key), register: [{ app, handler }] });
+    await driver.commit({ key, now: 1, rename, changes: new Map() });
+    await driver.load(key);
+    await driver.lock({ key, owner: 'anna', now: 1, until: 2 });
+    await driver.unlock('anna');
+    await driver.lock({ key, owner: 'anna', now: 1, until: 2 });
+    await driver.end({ key, reason: 'destroyed', now: 1 });
+    const [event] = await driver.claim({ app, handlers: [handler, 'other'], now: 9, until: 10, limit: 5 });
+    await driver.settle({ event: event as StoredEvent, retryAt: 11 });
+    await driver.sweep({ from: 0, to: 9, now: 9, limit: 50, aliasesBefore: 9, eventsBefore: 9 });
+
+    const asked = statements.filter((sql) => /^(?:SELECT|UPDATE|DELETE)/.test(sql));
+    const plans = asked.flatMap((sql) => planOf(handle, sql));
+    expect([asked.length > 20, plans.filter(({ detail }) => /SCAN|TEMP B-TREE/.test(detail))]).toEqual([
+      true,
+      [],
+    ]);
   });
 
   it('puts all commits of one turn into one transaction', async () => {

@@ -2,6 +2,7 @@ import type { SqliteDatabase } from '../../database/sqlite.js';
 import type { SqliteStatement } from '../../database/sqlite-handle.js';
 import type { Lock } from '../driver.js';
 import type { SessionKey } from '../session-id.js';
+import { PART } from './part.js';
 import type { SqliteSchema } from './schema.js';
 
 /** Who holds the lock of a session, and until when. */
@@ -20,7 +21,9 @@ export class SqliteLocks {
     this.#release = handle.prepare(`DELETE FROM ${locks} WHERE owner = ?`);
     this.#follow = handle.prepare(`UPDATE ${locks} SET id = ? WHERE id = ?`);
     this.#hasOver = handle.prepare(`SELECT 1 FROM ${locks} WHERE until < ?`);
-    this.#forget = handle.prepare(`DELETE FROM ${locks} WHERE until < ?`);
+    this.#forget = handle.prepare(
+      `DELETE FROM ${locks} WHERE id IN (SELECT id FROM ${locks} WHERE until < ? LIMIT ${PART})`,
+    );
   }
 
   /** Within a transaction, each that writes. */
@@ -40,7 +43,7 @@ export class SqliteLocks {
     return this.#hasOver.get(before) !== undefined;
   }
 
-  /** Those whose time was over before a moment. */
+  /** Some of those whose time was over before a moment. */
   forget(before: number): void {
     this.#forget.run(before);
   }

@@ -2,6 +2,7 @@ import type { SqliteDatabase } from '../../database/sqlite.js';
 import type { SqliteStatement } from '../../database/sqlite-handle.js';
 import type { Claim, EndReason, Encoded, Settlement, StoredEvent } from '../driver.js';
 import { listIn } from './list.js';
+import { PART } from './part.js';
 import type { SqliteSchema } from './schema.js';
 
 /** Events that wait for their handlers. They are added in the transaction that ends the session. */
@@ -18,11 +19,13 @@ export class SqliteOutbox {
   constructor(database: SqliteDatabase, { events }: SqliteSchema) {
     const columns = 'id, app, handler, detail, reason, createdAt, endedAt, "values", attempt';
     const one = 'id = ? AND app = ? AND handler = ?';
-    const isDue = 'app = ? AND dueAt <= ? AND handler IN (SELECT value FROM json_each(?))';
+    const isDue = 'app = ? AND handler = ? AND dueAt <= ?';
     const sql = (text: string) => database.handle.prepare(text);
     this.#database = database;
     this.#insert = sql(`INSERT INTO ${events} (${columns}, dueAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.#due = sql(`SELECT number FROM ${events} WHERE ${isDue} ORDER BY dueAt, number LIMIT ?`).pluck();
+    this.#due = sql(
+      `SELECT dueAt, number FROM ${events} WHERE ${isDue} ORDER BY dueAt, number LIMIT ?`,
+    ).raw();
     this.#take = sql(
       `UPDATE ${events} SET dueAt = ?, attempt = attempt + 1 WHERE number = ? RETURNING ${columns}`,
     );
@@ -31,7 +34,9 @@ export class SqliteOutbox {
       `UPDATE ${events} SET dueAt = CASE attempt WHEN ? THEN ? ELSE dueAt END WHERE ${one}`,
     );
     this.#hasOlder = sql(`SELECT 1 FROM ${events} WHERE endedAt < ?`);
-    this.#giveUp = sql(`DELETE FROM ${events} WHERE endedAt < ?`);
+    this.#giveUp = sql(
+      `DELETE FROM ${events} WHERE number IN (SELECT number FROM ${events} WHERE endedAt < ? LIMIT ${PART})`,
+    );
   }
 
   /** Within a transaction. */
@@ -44,8 +49,9 @@ export class SqliteOutbox {
   }
 
   /** Looks before it writes: most looks find nothing, and cost no lock. */
-  async claim({ app, handlers, now, until, limit }: Claim): Promise<StoredEvent[]> {
-    const due = () => this.#due.all(app, now, JSON.stringify(handlers), limit) as number[];
+  async claim(claim: Claim): Promise<StoredEvent[]> {
+    const { until } = claim;
+    const due = () => this.#dueNow(claim);
     if (this.#database.run(due).length === 0) return [];
     const rows = await this.#database.write(() => due().flatMap((number) => this.#take.all(until, number)));
     return (rows as EventRow[]).map(eventOf);
@@ -66,11 +72,22 @@ export class SqliteOutbox {
     return this.#hasOlder.get(before) !== undefined;
   }
 
-  /** Within a transaction: gives up events that were recorded before a moment. Answers how many. */
+  /** Within a transaction: gives up some of those. Answers how many. */
   giveUp(before: number): number {
     return this.#giveUp.run(before).changes;
   }
+
+  /** The oldest first. Looks for each handler by itself: those of others, however many are waiting, are not looked at. */
+  #dueNow({ app, handlers, now, limit }: Claim): number[] {
+    const due = [...new Set(handlers)].flatMap((name) => this.#due.all(app, name, now, limit) as DueRow[]);
+    return due
+      .toSorted(([dueAt, number], [otherDueAt, other]) => dueAt - otherDueAt || number - other)
+      .slice(0, limit)
+      .map(([, number]) => number);
+  }
 }
+
+type DueRow = readonly [dueAt: number, number: number];
 
 interface EventRow {
   readonly id: string;

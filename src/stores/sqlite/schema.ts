@@ -78,15 +78,18 @@ export class SqliteSchema {
         id TEXT PRIMARY KEY, session INTEGER NOT NULL, until REAL NOT NULL, next TEXT NOT NULL
       ) STRICT, WITHOUT ROWID`,
       `CREATE INDEX IF NOT EXISTS ${this.aliases}Session ON ${this.aliases} (session)`,
+      `CREATE INDEX IF NOT EXISTS ${this.aliases}Until ON ${this.aliases} (until)`,
       `CREATE TABLE IF NOT EXISTS ${this.events} (
         number INTEGER PRIMARY KEY, id TEXT NOT NULL, app TEXT NOT NULL, handler TEXT NOT NULL, detail TEXT,
         reason TEXT NOT NULL, createdAt REAL NOT NULL, endedAt REAL NOT NULL, "values" TEXT NOT NULL,
         attempt INTEGER NOT NULL, dueAt REAL NOT NULL, UNIQUE (id, app, handler)
       ) STRICT`,
-      `CREATE INDEX IF NOT EXISTS ${this.events}Due ON ${this.events} (app, dueAt)`,
+      `CREATE INDEX IF NOT EXISTS ${this.events}Due ON ${this.events} (app, handler, dueAt)`,
+      `CREATE INDEX IF NOT EXISTS ${this.events}Ended ON ${this.events} (endedAt)`,
       `CREATE TABLE IF NOT EXISTS ${this.locks} (
         id TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE, until REAL NOT NULL
       ) STRICT, WITHOUT ROWID`,
+      `CREATE INDEX IF NOT EXISTS ${this.locks}Until ON ${this.locks} (until)`,
       `CREATE TABLE IF NOT EXISTS ${this.quarantine} (
         number INTEGER PRIMARY KEY, app TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
         foundAt REAL NOT NULL

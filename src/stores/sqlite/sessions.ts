@@ -4,6 +4,7 @@ import type { AppChanges, Change, Encoded, Registration, Rename, StoredSession }
 import { registered } from '../events.js';
 import type { Moments } from '../expiry.js';
 import { listIn } from './list.js';
+import { PART } from './part.js';
 import type { SessionKey } from '../session-id.js';
 import type { SqliteSchema } from './schema.js';
 
@@ -31,9 +32,9 @@ export class SqliteSessions {
     return rowOf(this.#statements.at.get(number) as RawRow | undefined);
   }
 
-  /** By one of the older keys it had. */
-  findOlder(key: SessionKey): Row | undefined {
-    return rowOf(this.#statements.findOlder.get(key) as RawRow | undefined);
+  /** By one of the older keys it had, which is good until after a moment. */
+  findOlder(key: SessionKey, moment: number = -Infinity): Row | undefined {
+    return rowOf(this.#statements.findOlder.get(key, moment) as RawRow | undefined);
   }
 
   load(key: SessionKey): StoredSession | undefined {
@@ -102,7 +103,7 @@ export class SqliteSessions {
     return this.#statements.hasAliases.get(before) !== undefined;
   }
 
-  /** Those that were good until before a moment. */
+  /** Some of those that were good until before a moment. */
   forgetAliases(before: number): void {
     this.#statements.forgetAliases.run(before);
   }
@@ -164,7 +165,8 @@ function prepare(
   return {
     find: sql(`SELECT ${row} FROM ${sessions} WHERE id = ?`).raw(),
     findOlder: sql(
-      `SELECT ${row} FROM ${sessions} WHERE number = (SELECT session FROM ${aliases} WHERE id = ?)`,
+      `SELECT ${row} FROM ${sessions}
+       WHERE number = (SELECT session FROM ${aliases} WHERE id = ? AND until > ?)`,
     ).raw(),
     at: sql(`SELECT ${row} FROM ${sessions} WHERE number = ?`).raw(),
     load: sql(
@@ -196,7 +198,9 @@ function prepare(
     forgetKeys: sql(`DELETE FROM ${aliases} WHERE session = ?`),
     end: sql(`DELETE FROM ${sessions} WHERE number = ?`),
     hasAliases: sql(`SELECT 1 FROM ${aliases} WHERE until < ?`),
-    forgetAliases: sql(`DELETE FROM ${aliases} WHERE until < ?`),
+    forgetAliases: sql(
+      `DELETE FROM ${aliases} WHERE id IN (SELECT id FROM ${aliases} WHERE until < ? LIMIT ${PART})`,
+    ),
   };
 }
 

@@ -75,8 +75,7 @@ export const aliasChecks: Checks = {
     const to = await renamed(driver, key, { until: 1_000_000_000 });
 
     assert.equal((await driver.load(key))?.key, to);
-    assert.equal(await commit(driver, key, { shop: { total: '1' } }), 'superseded');
-    assert.deepEqual(await valuesOf(driver, key), { shop: { cart: 'tea', total: '1' } });
+    assert.deepEqual(await valuesOf(driver, key), TEA);
   },
 
   'every older key leads to the newest, each with its own alias': async ({ driver }) => {
@@ -142,6 +141,31 @@ export const aliasChecks: Checks = {
     assert.equal(await commit(driver, key, { shop: { cart: 'coffee' } }), 'gone');
 
     assert.deepEqual(await valuesOf(driver, to), TEA);
+  },
+
+  "a commit by an older key answers 'gone' from its time on, and changes nothing": async ({ driver }) => {
+    const key = await make(driver, TEA);
+    const to = await renamed(driver, key, { until: NOW + 5.5 });
+    const late = { move: { expireTime: NOW + 9000 }, empty: true, register: [handler('shop', 'remind')] };
+    const at = (now: number, more: object = {}) =>
+      commit(driver, key, { shop: { total: '1' } }, { now, ...more });
+
+    const answers = [await at(NOW + 5.25), await at(NOW + 5.5, late), await at(NOW + 60, late)];
+
+    assert.deepEqual(answers, ['superseded', 'gone', 'gone']);
+    assert.deepEqual(await valuesOf(driver, to), { shop: { cart: 'tea', total: '1' } });
+    assert.deepEqual(await momentsOf(driver, to), MOMENTS);
+    assert.deepEqual(await handlersOf(driver, to), []);
+  },
+
+  'a commit by an older key changes nothing once a rename has brought its time down': async ({ driver }) => {
+    const first = await make(driver, TEA);
+    const second = await renamed(driver, first, { until: NOW + 100 });
+    const third = await renamed(driver, second, { until: NOW });
+
+    assert.equal(await commit(driver, first, { shop: { cart: 'coffee' } }), 'gone');
+
+    assert.deepEqual(await valuesOf(driver, third), TEA);
   },
 
   'a rename by an older key is not done, but the rest of its commit is': async ({ driver }) => {
@@ -252,6 +276,15 @@ export const aliasChecks: Checks = {
     assert.equal(await end(driver, first), true);
 
     assert.equal(await driver.load(third), undefined);
+  },
+
+  'an older key ends the session long after its time': async ({ driver }) => {
+    const key = await make(driver, TEA);
+    const to = await renamed(driver, key, { until: NOW - 100 });
+
+    assert.equal(await end(driver, key), true);
+
+    assert.equal(await driver.load(to), undefined);
   },
 
   'after the end no key leads anywhere': async ({ driver }) => {

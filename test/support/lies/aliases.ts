@@ -98,6 +98,31 @@ export const aliasLies: Lies = {
       commit: (commit) => honest.commit(isOlder(honest, commit.key) ? { ...commit, now: 0 } : commit),
     })),
 
+  "aliases: a commit by an older key answers 'gone' from its time on, and changes nothing": () =>
+    lying((honest) => ({
+      commit: async (commit) => {
+        const { now, changes } = commit;
+        const stored = honest.loadNow(commit.key);
+        if (!stored?.alias) return honest.commit(commit);
+        const result = await honest.commit({ key: stored.key, now, changes });
+        return result === 'committed' ? 'superseded' : result;
+      },
+    })),
+
+  'aliases: a commit by an older key changes nothing once a rename has brought its time down': () =>
+    lying((honest) => {
+      const times = new Map<SessionKey, number>();
+      return {
+        commit: async (commit) => {
+          const { key, now, rename } = commit;
+          if (rename) times.set(key, rename.until);
+          const result = await honest.commit(commit);
+          const stored = result === 'gone' && now < (times.get(key) ?? 0) ? honest.loadNow(key) : undefined;
+          return stored ? honest.commit({ ...commit, key: stored.key }) : result;
+        },
+      };
+    }),
+
   'aliases: a rename by an older key is not done, but the rest of its commit is': () =>
     lying((honest) => ({
       commit: (commit) => honest.commit({ ...commit, key: honest.loadNow(commit.key)?.key ?? commit.key }),
@@ -158,6 +183,14 @@ export const aliasLies: Lies = {
   'aliases: an older key ends the session': () =>
     lying((honest) => ({
       end: async (ending) => !isOlder(honest, ending.key) && honest.end(ending),
+    })),
+
+  'aliases: an older key ends the session long after its time': () =>
+    lying((honest) => ({
+      end: async (ending) => {
+        const alias = honest.loadNow(ending.key)?.alias;
+        return (alias === undefined || alias.until > ending.now) && honest.end(ending);
+      },
     })),
 
   'aliases: after the end no key leads anywhere': () =>
