@@ -97,7 +97,7 @@ export class OpenedSession implements AsyncDisposable {
   async save(response?: NodeResponse | Response): Promise<unknown> {
     if (response !== undefined) checkUnsent(response);
     this.#visit.noteUse();
-    await this.#visit.save();
+    await this.#visit.signAgain(this.#visit.save());
     this.#headers = this.#dressed([]);
     return response && withHeaders(response, this.#dressed(headersIn(response)));
   }

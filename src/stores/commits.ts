@@ -171,7 +171,9 @@ export class Commits {
       this.#of.settings.report(error); // a reader is to be answered although its use cannot be recorded
       return;
     }
-    for (const app of taken.merged()) this.#of.settings.notices.tell('merge', { app });
+    const { notices, watcher } = this.#of.settings;
+    if (taken.commit.move !== undefined) watcher.due(session.key, deadlineOf(session.moments));
+    for (const app of taken.merged()) notices.tell('merge', { app });
     if (taken.left !== undefined && result !== 'gone') await this.#noteNext(session, taken, result);
   }
 

@@ -327,7 +327,7 @@ export class Visit implements Participant {
 
   async #signAgain(id: string, saving: Promise<void> | undefined): Promise<void> {
     await saving;
-    if (this.cookies.waiting.length > 0) return;
+    if (this.cookies.waiting.length > 0 || this.cookies.sent.length > 0) return;
     const { carrier, clock } = this.settings;
     const stored = await this.#loadOrReport(keyOf(id)); // where that fails, the next request tries again
     if (!isStill(stored, clock.now())) return;

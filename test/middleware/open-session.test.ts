@@ -321,6 +321,26 @@ describe('openSession on a fetch request', () => {
     expect(again.store.get('cart')).toBe('coffee');
   });
 
+  it('signs a cookie again that an older secret has signed', async () => {
+    const [older, newer] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')];
+    const storage = { app: 'shop', storage: 'file', directory: folder.path, setupEnvironment: true } as const;
+    const visit = (secret: string[], cookie?: string) => {
+      const headers = new Headers(cookie === undefined ? {} : { cookie });
+      return openSession(new Request('http://localhost/', { headers }), { ...storage, secret });
+    };
+    const cookieOf = (response: Response) => response.headers.get('set-cookie')?.split(';')[0];
+    const first = await visit([older]);
+    first.store.set('cart', 'tea');
+    const sent = cookieOf(await first.save(new Response()));
+
+    const second = await visit([newer, older], sent);
+    expect(second.store.get('cart')).toBe('tea');
+    const again = cookieOf(await second.save(new Response()));
+
+    expect(again).not.toBe(sent);
+    expect((await visit([newer], again)).store.get('cart')).toBe('tea');
+  });
+
   it('signs its cookie when there is a secret, and refuses one that is not signed', async () => {
     const options = inMemory({ secret: randomBytes(32).toString('base64') });
     const first = await openSession(request(), options);

@@ -156,6 +156,17 @@ describe('a callback', () => {
     expect(ends).toStrictEqual([undefined]);
   });
 
+  it('is called in time when this process has moved the end nearer', async () => {
+    const [shop, ends] = [site({ lifetime: 5000 }), []];
+    const { manager, visit } = shop.visit(await watched(shop, ends));
+    manager.setExpire(shop.clock.now() + 5);
+    await visit.finish(true);
+
+    await pass(shop, 6);
+
+    expect(ends).toEqual(['expired']);
+  });
+
   it('hears of the fixed end too', async () => {
     const [shop, ends] = [site({ lifetime: 50 }), []];
     await watched(shop, ends);
