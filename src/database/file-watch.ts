@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import BetterSqlite3 from 'better-sqlite3';
 import { codeOfError } from '../app/errors.js';
 import { DatabaseError, databaseError } from './errors.js';
+import type { SqliteHandle } from './sqlite-handle.js';
 
 /**
  * Finds out whether the path of an open database still leads to the file that was opened, and whether that is whole.
@@ -42,7 +43,7 @@ export class FileWatch {
     this.#nextGlance = 0; // readers too look each time, until all is found well
     const found = same(this.#file, this.#opened);
     if (found.size === 0) throw emptied(this.#file);
-    if (found.size < this.#whole.size) this.#examine(found, WHOLE);
+    if (found.size < this.#whole.size) this.#examine(found, checkWhole);
     if (now >= nextGlance) this.#checkMore(found);
     this.#nextGlance = now >= nextGlance ? now + GLANCE_MS : nextGlance;
   }
@@ -50,18 +51,18 @@ export class FileWatch {
   /** What is lost with the files beside it is lost in a crash, or with a new process, so that a second is soon enough. */
   #checkMore(found: Stats): void {
     for (const [path, opened] of this.#beside) same(path, opened);
-    if (found.mtimeMs !== this.#whole.mtimeMs) this.#examine(found, HEAD);
+    if (found.mtimeMs !== this.#whole.mtimeMs) this.#examine(found, checkHead);
   }
 
   /** A file that changed is read by a connection that remembers nothing of it: once for each change. */
-  #examine(found: Stats, pragma: string): void {
-    if (this.#damaged === undefined || differ(found, this.#damaged.stats)) this.#lookInto(found, pragma);
+  #examine(found: Stats, check: Check): void {
+    if (this.#damaged === undefined || differ(found, this.#damaged.stats)) this.#lookInto(found, check);
     if (this.#damaged !== undefined) throw this.#damaged.error;
   }
 
-  #lookInto(found: Stats, pragma: string): void {
+  #lookInto(found: Stats, check: Check): void {
     try {
-      readAfresh(this.#file, pragma);
+      readAfresh(this.#file, (handle) => check(handle, found));
       this.#whole = found;
       this.#damaged = undefined;
     } catch (error) {
@@ -74,11 +75,27 @@ export class FileWatch {
 /** How long readers may trust the last check, in milliseconds. */
 const GLANCE_MS = 1000;
 
-/** Reads every page, and answers `ok` when all of them are there. */
-const WHOLE = 'quick_check(1)';
+/** @throws when the file is damaged, as SQLite does. */
+type Check = (handle: SqliteHandle, found: Stats) => void;
+
+/**
+ * Whether all pages are there, of a file that has become shorter: cut off, or by a VACUUM. Pages that a shorter file lacks may
+ * be in the log still: only then every page is read, which takes a second for each gigabyte or so.
+ */
+function checkWhole(handle: SqliteHandle, { size }: Stats): void {
+  if (size >= numberIn(handle, 'page_count') * numberIn(handle, 'page_size')) return;
+  const found = handle.pragma('quick_check(1)', { simple: true });
+  if (found !== 'ok') throw damage(String(found));
+}
 
 /** Reads the first page only. */
-const HEAD = 'schema_version';
+function checkHead(handle: SqliteHandle): void {
+  handle.pragma('schema_version');
+}
+
+function numberIn(handle: SqliteHandle, pragma: string): number {
+  return Number(handle.pragma(pragma, { simple: true }));
+}
 
 function same(path: string, opened: Stats): Stats {
   const found = stateOf(path);
@@ -106,11 +123,10 @@ function differ(one: Stats, other: Stats): boolean {
 }
 
 /** A connection of its own has no pages in memory, as the open one may have. */
-function readAfresh(file: string, pragma: string): void {
+function readAfresh(file: string, check: (handle: SqliteHandle) => void): void {
   const handle = new BetterSqlite3(file, { readonly: true, timeout: 0 });
   try {
-    const found = handle.pragma(pragma, { simple: true });
-    if (pragma === WHOLE && found !== 'ok') throw damage(String(found));
+    check(handle);
   } finally {
     handle.close();
   }

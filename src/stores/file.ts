@@ -212,12 +212,16 @@ function nothing(): Promise<void> {
   return Promise.resolve();
 }
 
-/** The session that a record is, or leads to. */
+/** The session that a record is, or leads to. Files that were damaged may lead in a circle, which is nowhere. */
 function newest(read: Read, record: FileRecord | undefined): SessionRecord | undefined {
-  let found = record;
-  while (found?.newer !== undefined) found = read(found.newer);
-  if (found === undefined || record === undefined) return undefined;
-  return found === record || found.olderKeys.includes(record.key) ? found : undefined;
+  if (record?.newer === undefined) return record;
+  const passed = new Set<SessionKey>();
+  let found: FileRecord | undefined = record;
+  while (found?.newer !== undefined && !passed.has(found.key)) {
+    passed.add(found.key);
+    found = read(found.newer);
+  }
+  return found?.newer === undefined && found?.olderKeys.includes(record.key) === true ? found : undefined;
 }
 
 function aliasOf({ until, next }: Alias): Alias {

@@ -28,6 +28,7 @@ type Values = StoredSession['values'];
 /** Where the older keys of a session lead: to its key, and nowhere after its end. */
 interface Lead {
   key: SessionKey | undefined;
+  readonly older: Set<SessionKey>;
 }
 
 interface OlderKey extends Alias {
@@ -99,7 +100,7 @@ export class MemoryDriver implements Driver {
     let removed = 0;
     let looked = 0;
     const lostEvents = this.#outbox.forget(eventsBefore);
-    for (const [key, { until }] of this.#olderKeys) if (until < aliasesBefore) this.#olderKeys.delete(key);
+    for (const [key, { until }] of this.#olderKeys) if (until < aliasesBefore) this.#forget(key);
     for (const [key, lock] of this.#locks) if (lock.until < now) this.#locks.delete(key);
     const walk = this.#goOn(after);
     for (const [key, stored] of walk) {
@@ -184,10 +185,10 @@ export class MemoryDriver implements Driver {
   #rename(key: SessionKey, { to, until, next }: Rename): void {
     const stored = this.#sessions.get(key);
     const lock = this.#locks.get(key);
-    const lead = this.#leads.get(key) ?? { key };
+    const lead = this.#leads.get(key) ?? { key, older: new Set() };
     lead.key = to;
-    for (const [older, alias] of this.#olderKeys)
-      if (alias.lead === lead) this.#olderKeys.set(older, { ...alias, until: Math.min(alias.until, until) });
+    for (const older of lead.older) this.#shorten(older, until);
+    lead.older.add(key);
     if (stored !== undefined) this.#sessions.set(to, { ...stored, key: to });
     if (lock !== undefined) this.#locks.set(to, lock);
     this.#sessions.delete(key);
@@ -195,6 +196,16 @@ export class MemoryDriver implements Driver {
     this.#leads.delete(key);
     this.#leads.set(to, lead);
     this.#olderKeys.set(key, { lead, until, next });
+  }
+
+  #shorten(key: SessionKey, until: number): void {
+    const alias = this.#olderKeys.get(key);
+    if (alias !== undefined && alias.until > until) this.#olderKeys.set(key, { ...alias, until });
+  }
+
+  #forget(key: SessionKey): void {
+    this.#olderKeys.get(key)?.lead.older.delete(key);
+    this.#olderKeys.delete(key);
   }
 
   #end(key: SessionKey, reason: Ending['reason'], now: number): boolean {

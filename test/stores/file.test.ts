@@ -355,6 +355,23 @@ describe('a file that is not as it was written', () => {
     await expect(driver.load(keyOf('b'))).rejects.toMatchObject({ code: 'FILE_DAMAGED' });
   });
 
+  it.each([
+    ['itself', ['a', 'a']],
+    ['another that leads back', ['a', 'b', 'a']],
+    ['others that lead in a circle', ['a', 'b', 'c', 'b']],
+  ])('leads nowhere where it leads to %s', async (_, ids) => {
+    for (const [i, id] of ids.slice(0, -1).entries()) {
+      const record = { tsgi: 1, key: keyOf(id), newer: keyOf(ids[i + 1] ?? ''), until: 9, next: '' };
+      writeFileSync(driver.path(id), JSON.stringify(record));
+    }
+
+    expect(driver.loadNow(key)).toBeUndefined();
+    expect(await commit(driver, 'a', { cart: set('"1"') })).toBe('gone');
+    expect(await driver.end({ key, reason: 'destroyed', now: 0 })).toBe(false);
+    expect(await sweepAt(100, 100, 10)).toMatchObject({ removed: 0, next: undefined });
+    expect(readdirSync(inFolder('')).filter((name) => !name.startsWith('lock'))).toEqual([]);
+  });
+
   it('never shows another session, whichever byte is turned over', async () => {
     await make('a');
     const bytes = readFileSync(driver.path('a'));
