@@ -125,14 +125,16 @@ export class MemoryDriver implements Driver {
   lock(lock: Lock): Promise<boolean> {
     const key = this.#newest(lock.key);
     const held = this.#locks.get(key);
-    const isFree = held === undefined || held.owner === lock.owner || held.until <= lock.now;
+    const isOwn = held?.owner === lock.owner;
+    const isFree = isOwn || (lock.held !== true && (held === undefined || held.until <= lock.now));
     if (isFree) this.#locks.set(key, lock);
     return Promise.resolve(isFree);
   }
 
   unlock(owner: string): Promise<boolean> {
-    const held = [...this.#locks].find(([, lock]) => lock.owner === owner);
-    return Promise.resolve(held !== undefined && this.#locks.delete(held[0]));
+    const before = this.#locks.size;
+    for (const [key, lock] of this.#locks) if (lock.owner === owner) this.#locks.delete(key);
+    return Promise.resolve(this.#locks.size < before);
   }
 
   quarantined({ after = 0, limit }: { after?: number; limit: number }): Promise<QuarantinedValue[]> {
