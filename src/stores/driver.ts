@@ -179,12 +179,15 @@ export interface Settlement {
 export interface Lock {
   /** An older key of the session does as well. */
   readonly key: SessionKey;
-  /** A name that nobody else has. The same owner may ask again, for longer. */
+  /** A name that nobody else has. The same owner may ask again, for longer, and may hold the locks of other keys as well. */
   readonly owner: string;
   readonly now: number;
   /** The lock ends by itself at this moment. */
   readonly until: number;
-  /** Only prolongs it: false when this owner does not have it any more, whoever has. */
+  /**
+   * Only prolongs: true while this owner has it, or nobody has had it since. False otherwise, also when nobody has it, as after
+   * another has given it back or a sweep has forgotten it. Default: takes a free lock too.
+   */
   readonly held?: true;
 }
 
@@ -251,7 +254,10 @@ export interface Driver {
    * session, and follows one that gets another key.
    */
   lock?(lock: Lock): Promise<boolean>;
-  /** Power `locks`: gives a lock back. False when the owner does not have it, as after another took it past its time. */
+  /**
+   * Power `locks`: gives back all locks that an owner has. False when there are none, as after another took them past their
+   * time.
+   */
   unlock?(owner: string): Promise<boolean>;
 
   /** Power `quarantine`: what was put aside, in that order, from the one after `after` on. */

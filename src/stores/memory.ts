@@ -1,12 +1,10 @@
+import { valuesAfter } from './applied.js';
 import type {
   Alias,
-  AppChanges,
-  Change,
   Claim,
   Commit,
   CommitResult,
   Driver,
-  Encoded,
   Ending,
   Lock,
   Power,
@@ -22,8 +20,6 @@ import { eventsOf, registered } from './events.js';
 import { deadlineOf, endingOf, type Moments, moved } from './expiry.js';
 import { MemoryOutbox } from './memory/outbox.js';
 import type { SessionKey } from './session-id.js';
-
-type Values = StoredSession['values'];
 
 /** Where the older keys of a session lead: to its key, and nowhere after its end. */
 interface Lead {
@@ -125,14 +121,16 @@ export class MemoryDriver implements Driver {
   lock(lock: Lock): Promise<boolean> {
     const key = this.#newest(lock.key);
     const held = this.#locks.get(key);
-    const isFree = held === undefined || held.owner === lock.owner || held.until <= lock.now;
+    const isOwn = held?.owner === lock.owner;
+    const isFree = isOwn || (lock.held !== true && (held === undefined || held.until <= lock.now));
     if (isFree) this.#locks.set(key, lock);
     return Promise.resolve(isFree);
   }
 
   unlock(owner: string): Promise<boolean> {
-    const held = [...this.#locks].find(([, lock]) => lock.owner === owner);
-    return Promise.resolve(held !== undefined && this.#locks.delete(held[0]));
+    const before = this.#locks.size;
+    for (const [key, lock] of this.#locks) if (lock.owner === owner) this.#locks.delete(key);
+    return Promise.resolve(this.#locks.size < before);
   }
 
   quarantined({ after = 0, limit }: { after?: number; limit: number }): Promise<QuarantinedValue[]> {
@@ -172,9 +170,9 @@ export class MemoryDriver implements Driver {
 
   /** What is stored is never changed in place: a picture given to a manager stays as it was. */
   #store(commit: Commit, key: SessionKey, moments: Moments, before?: StoredSession): CommitResult {
-    const { changes, empty = false, register = [], rename } = commit;
+    const { register = [], rename } = commit;
     const handlers = registered(before?.handlers ?? [], register);
-    const values = applyChanges(empty ? NONE : (before?.values ?? NONE), changes);
+    const values = valuesAfter(before?.values, commit);
     const { createdAt, accessed, lifetime, expireTime, idle } = moments;
     this.#sessions.set(key, { key, createdAt, accessed, lifetime, expireTime, idle, handlers, values });
     if (key !== commit.key) return 'superseded';
@@ -216,29 +214,4 @@ export class MemoryDriver implements Driver {
     this.#leads.delete(key);
     return this.#sessions.delete(key);
   }
-}
-
-const NONE: Values = new Map();
-
-function applyChanges(before: Values, changes: ReadonlyMap<string, AppChanges>): Values {
-  if (changes.size === 0) return before;
-  const values = new Map(before);
-  for (const [app, { empty, keys }] of changes) {
-    const kept = new Map(empty ? undefined : before.get(app));
-    for (const [key, change] of keys) applyChange(kept, key, change);
-    if (kept.size === 0) values.delete(app);
-    else values.set(app, kept);
-  }
-  return values;
-}
-
-function applyChange(kept: Map<string, Encoded>, key: string, change: Change): void {
-  const value = valueAfter(change, kept.get(key));
-  if (value === undefined) kept.delete(key);
-  else kept.set(key, value);
-}
-
-function valueAfter(change: Change, stored: Encoded | undefined): Encoded | undefined {
-  if (change.kind === 'update') return change.apply(stored);
-  return change.kind === 'set' ? change.value : undefined;
 }

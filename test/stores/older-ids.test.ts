@@ -27,12 +27,12 @@ describe('the Set-Cookie of a request whose session got another id meanwhile', (
       await planted.manager.save();
       planted.store.set('right', 2);
       await planted.visit.finish(true);
-      const next = sentBy(signIn);
 
+      const newer = sentBy(signIn);
       expect(sentBy(planted)).toBeUndefined();
-      expect(planted.manager.sessionID).not.toBe(next);
+      expect(planted.manager.sessionID).not.toBe(newer);
       expect(planted.manager.outcome).toBe('dropped');
-      expect(shop.visit(next).store.keys()).toEqual(['cart']);
+      expect(shop.visit(newer).store.keys()).toEqual(['cart']);
     },
   );
 

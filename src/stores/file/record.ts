@@ -1,4 +1,5 @@
-import type { Alias, AppChanges, Change, Commit, Encoded, Registration, StoredSession } from '../driver.js';
+import { valuesAfter } from '../applied.js';
+import type { Alias, Commit, Encoded, Registration, StoredSession } from '../driver.js';
 import { SessionError } from '../errors.js';
 import { registered } from '../events.js';
 import type { Moments } from '../expiry.js';
@@ -56,37 +57,17 @@ export function recordOf(text: string, file: string, fileOf: (key: SessionKey) =
 export function changed(
   key: SessionKey,
   moments: Moments,
-  { empty = false, changes, register = [] }: Commit,
+  commit: Commit,
   before?: SessionRecord,
 ): SessionRecord {
   const { createdAt, accessed, lifetime, expireTime, idle } = moments;
-  const handlers = registered(before?.handlers ?? [], register);
-  const values = valuesAfter(empty ? NO_VALUES : (before?.values ?? NO_VALUES), changes);
+  const handlers = registered(before?.handlers ?? [], commit.register ?? []);
+  const values = valuesAfter(before?.values, commit);
   const { olderKeys = [] } = before ?? {};
   return { key, olderKeys, createdAt, accessed, lifetime, expireTime, idle, handlers, values };
 }
 
 type Values = StoredSession['values'];
-
-const NO_VALUES: Values = new Map();
-
-function valuesAfter(before: Values, changes: ReadonlyMap<string, AppChanges>): Values {
-  const values = new Map(before);
-  for (const [app, { empty, keys }] of changes) {
-    const kept = new Map(empty ? undefined : before.get(app));
-    for (const [key, change] of keys) applyChange(kept, key, change);
-    if (kept.size === 0) values.delete(app);
-    else values.set(app, kept);
-  }
-  return values;
-}
-
-function applyChange(kept: Map<string, Encoded>, key: string, change: Change): void {
-  let value = change.kind === 'set' ? change.value : undefined;
-  if (change.kind === 'update') value = change.apply(kept.get(key));
-  if (value === undefined) kept.delete(key);
-  else kept.set(key, value);
-}
 
 type Json = Readonly<Record<string, unknown>>;
 

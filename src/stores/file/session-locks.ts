@@ -8,11 +8,7 @@ import { SqliteSchema } from '../sqlite/schema.js';
  */
 export function sessionLocks(database: SqliteDatabase): SqliteLocks {
   const schema = new SqliteSchema(database, 'file');
-  database.handle.exec(
-    `CREATE TABLE IF NOT EXISTS ${schema.locks} (
-       id TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE, until REAL NOT NULL
-     ) STRICT, WITHOUT ROWID`,
-  );
+  for (const statement of schema.lockStatements) database.handle.exec(statement);
   const locks = made.get(database) ?? new SqliteLocks(database, schema);
   made.set(database, locks);
   return locks;

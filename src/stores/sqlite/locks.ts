@@ -8,6 +8,7 @@ import type { SqliteSchema } from './schema.js';
 /** Who holds the lock of a session, and until when. */
 export class SqliteLocks {
   readonly #take: SqliteStatement;
+  readonly #prolong: SqliteStatement;
   readonly #release: SqliteStatement;
   readonly #follow: SqliteStatement;
   readonly #hasOver: SqliteStatement;
@@ -18,6 +19,7 @@ export class SqliteLocks {
       `INSERT INTO ${locks} (id, owner, until) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE
        SET owner = excluded.owner, until = excluded.until WHERE owner = excluded.owner OR until <= ?`,
     );
+    this.#prolong = handle.prepare(`UPDATE ${locks} SET until = ? WHERE id = ? AND owner = ?`);
     this.#release = handle.prepare(`DELETE FROM ${locks} WHERE owner = ?`);
     this.#follow = handle.prepare(`UPDATE ${locks} SET id = ? WHERE id = ?`);
     this.#hasOver = handle.prepare(`SELECT 1 FROM ${locks} WHERE until < ?`);
@@ -27,7 +29,8 @@ export class SqliteLocks {
   }
 
   /** Within a transaction, each that writes. */
-  take(key: SessionKey, { owner, now, until }: Lock): boolean {
+  take(key: SessionKey, { owner, now, until, held }: Lock): boolean {
+    if (held === true) return this.#prolong.run(until, key, owner).changes > 0;
     return this.#take.run(key, owner, until, now).changes > 0;
   }
 

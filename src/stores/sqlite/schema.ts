@@ -55,6 +55,17 @@ export class SqliteSchema {
     handle.prepare(`DELETE FROM ${REGISTER} WHERE name = ?`).run(this.#name);
   }
 
+  /** What makes the table of locks, where it is not there. */
+  get lockStatements(): string[] {
+    return [
+      `CREATE TABLE IF NOT EXISTS ${this.locks} (
+        id TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL
+      ) STRICT, WITHOUT ROWID`,
+      `CREATE INDEX IF NOT EXISTS ${this.locks}Owner ON ${this.locks} (owner)`,
+      `CREATE INDEX IF NOT EXISTS ${this.locks}Until ON ${this.locks} (until)`,
+    ];
+  }
+
   get #tables(): string[] {
     return [this.sessions, this.values, this.aliases, this.events, this.locks, this.quarantine];
   }
@@ -86,10 +97,7 @@ export class SqliteSchema {
       ) STRICT`,
       `CREATE INDEX IF NOT EXISTS ${this.events}Due ON ${this.events} (app, handler, dueAt)`,
       `CREATE INDEX IF NOT EXISTS ${this.events}Ended ON ${this.events} (endedAt)`,
-      `CREATE TABLE IF NOT EXISTS ${this.locks} (
-        id TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE, until REAL NOT NULL
-      ) STRICT, WITHOUT ROWID`,
-      `CREATE INDEX IF NOT EXISTS ${this.locks}Until ON ${this.locks} (until)`,
+      ...this.lockStatements,
       `CREATE TABLE IF NOT EXISTS ${this.quarantine} (
         number INTEGER PRIMARY KEY, app TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
         foundAt REAL NOT NULL

@@ -122,6 +122,47 @@ export const lockChecks: Checks = {
     assert.equal(await lock(driver, another, 'carla'), false);
   },
 
+  'of several keys may be held by one owner, who gives all of them back': async (subject) => {
+    const [driver, other] = await bothOf(subject);
+    const [one, another, third] = [newKey(), await make(driver), newKey()];
+    await lock(driver, third, 'berta');
+
+    assert.equal(await lock(driver, one, 'anna'), true);
+    assert.equal(await lock(driver, another, 'anna'), true);
+
+    assert.equal(await lock(other, one, 'berta'), false);
+    assert.equal(await lock(other, another, 'berta'), false);
+    assert.equal(await unlock(other, 'anna'), true);
+    assert.equal(await lock(driver, one, 'carla'), true);
+    assert.equal(await lock(driver, another, 'carla'), true);
+    assert.equal(await lock(driver, third, 'carla'), false);
+  },
+
+  'are only prolonged, where that is asked for': async (subject) => {
+    const [driver, other] = await bothOf(subject);
+    const key = await make(driver);
+    const prolong = (now: number) => lock(driver, key, 'anna', { held: true, now, until: now + 10 });
+
+    const answers = [await prolong(NOW), await lock(driver, key, 'anna', { until: NOW + 5 })];
+    answers.push(await prolong(NOW + 4), await lock(other, key, 'berta', { now: NOW + 13 }));
+
+    assert.deepEqual(answers, [false, true, true, false]);
+  },
+
+  'are not prolonged once another has had them': async (subject) => {
+    const [driver, other] = await bothOf(subject);
+    const key = await make(driver);
+    await lock(driver, key, 'anna', { until: NOW + 10 });
+    const prolong = () => lock(driver, key, 'anna', { held: true, now: NOW + 12, until: NOW + 60 });
+    await lock(other, key, 'berta', { now: NOW + 11, until: NOW + 60 });
+
+    assert.equal(await prolong(), false);
+    await unlock(other, 'berta');
+
+    assert.equal(await prolong(), false);
+    assert.equal(await lock(driver, key, 'carla', { now: NOW + 12 }), true);
+  },
+
   'do not keep anyone from committing': async ({ driver }) => {
     const key = await make(driver);
     await lock(driver, key, 'anna');

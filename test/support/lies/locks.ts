@@ -101,6 +101,26 @@ export const lockLies: Lies = {
       };
     }),
 
+  'locks: of several keys may be held by one owner, who gives all of them back': () =>
+    lying((honest) => {
+      const held = new Map<string, SessionKey>();
+      return {
+        lock: async (lock) => {
+          const { key, owner } = lock;
+          if ((held.get(owner) ?? key) !== key) throw new Error('UNIQUE constraint failed: owner');
+          return honest.lock((held.set(owner, key), lock));
+        },
+      };
+    }),
+
+  'locks: are only prolonged, where that is asked for': () =>
+    lying((honest) => ({ lock: async (lock) => lock.held !== true && honest.lock(lock) })),
+
+  'locks: are not prolonged once another has had them': () =>
+    lying((honest) => ({
+      lock: ({ key, owner, now, until }) => honest.lock({ key, owner, now, until }),
+    })),
+
   'locks: do not keep anyone from committing': () =>
     lying((honest) => {
       const held = new Set<SessionKey>();

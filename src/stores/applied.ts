@@ -1,0 +1,36 @@
+import type { AppChanges, Change, Encoded, StoredSession } from './driver.js';
+
+type Values = StoredSession['values'];
+
+/** What a commit makes of the values of a session, for a driver that keeps them in Maps. What is stored is never changed. */
+export function valuesAfter(
+  before: Values | undefined,
+  { empty = false, changes }: { empty?: boolean; changes: ReadonlyMap<string, AppChanges> },
+): Values {
+  return applyChanges(empty || before === undefined ? NONE : before, changes);
+}
+
+const NONE: Values = new Map();
+
+function applyChanges(before: Values, changes: ReadonlyMap<string, AppChanges>): Values {
+  if (changes.size === 0) return before;
+  const values = new Map(before);
+  for (const [app, { empty, keys }] of changes) {
+    const kept = new Map(empty ? undefined : before.get(app));
+    for (const [key, change] of keys) applyChange(kept, key, change);
+    if (kept.size === 0) values.delete(app);
+    else values.set(app, kept);
+  }
+  return values;
+}
+
+function applyChange(kept: Map<string, Encoded>, key: string, change: Change): void {
+  const value = valueAfter(change, kept.get(key));
+  if (value === undefined) kept.delete(key);
+  else kept.set(key, value);
+}
+
+function valueAfter(change: Change, stored: Encoded | undefined): Encoded | undefined {
+  if (change.kind === 'update') return change.apply(stored);
+  return change.kind === 'set' ? change.value : undefined;
+}
