@@ -174,7 +174,9 @@ export class Commits {
     const { notices, watcher } = this.#of.settings;
     if (taken.commit.move !== undefined) watcher.due(session.key, deadlineOf(session.moments));
     for (const app of taken.merged()) notices.tell('merge', { app });
-    if (taken.left !== undefined && result !== 'gone') await this.#noteNext(session, taken, result);
+    if (taken.left === undefined) return;
+    if (result === 'gone') session.adopt(taken.left);
+    else await this.#noteNext(session, taken, result);
   }
 
   async #send(session: Session, commit: Commit): Promise<CommitResult> {

@@ -173,7 +173,7 @@ export class Session {
     const changes = new Map([[app, { empty: false, keys: new Map([[key, change]]) }]]);
     const register = this.#registrations(changes, listening);
     const commit = {
-      key: this.key,
+      key: this.#cameBy,
       now,
       changes,
       ...(!this.stored && { create: this.moments }),
@@ -209,12 +209,12 @@ export class Session {
   }
 
   #commit(now: number, changes: Commit['changes'], listening: ReadonlySet<string> | undefined): Commit {
-    const { key, isStored } = this.#known;
+    const { isStored } = this.#known;
     const { move, empty } = this.#pending;
     const register = [...(this.#pending.register ?? []), ...this.#registrations(changes, listening)];
     const rename = this.#rename(now);
     return {
-      key,
+      key: this.#cameBy,
       now,
       changes,
       ...(!isStored && { create: this.moments }),
@@ -230,6 +230,11 @@ export class Session {
     const { next } = this.#pending;
     if (next === undefined || this.superseded) return undefined;
     return { to: keyOf(next.id), until: now + next.grace, next: sealNext(this.#known.id, next.id) };
+  }
+
+  /** Who came with an older id commits by that, so that it changes nothing any more once its grace is over. */
+  get #cameBy(): SessionKey {
+    return this.superseded ? keyOf(this.#known.id) : this.#known.key;
   }
 
   #registrations(changes: Commit['changes'], listening: ReadonlySet<string> = NO_APPS): Registration[] {

@@ -65,9 +65,9 @@ export class SetCookies {
     (this.#refused ??= new Set()).add(of);
   }
 
-  /** Whether the line that is to leave belongs to that session. */
-  waitsFor(key: SessionKey): boolean {
-    return this.#last?.of === key;
+  /** Whether the line that is to leave belongs to that session, and to no change of it that was committed. */
+  waitsUnsealed(key: SessionKey): boolean {
+    return this.#fresh?.of === key;
   }
 
   /** The reply with the line that is to leave, and without lines put there by hand that are not. */

@@ -338,7 +338,7 @@ export class Visit implements Participant {
   /** A line that no commit has judged is not sent for a session that has ended, or got another id, meanwhile. */
   #checkCookie(): Promise<void> | undefined {
     const session = this.#session;
-    return session?.stored === true && this.cookies.waitsFor(session.key)
+    return session?.stored === true && this.cookies.waitsUnsealed(session.key)
       ? this.#checkLine(session.key)
       : undefined;
   }

@@ -32,8 +32,6 @@ interface VisitModel {
   madeAt: number | undefined;
   /** The id that it knows its session by. */
   id: string | undefined;
-  /** The id that it commits by: the newest that it has seen. */
-  by: string | undefined;
   /** It came with an older id. */
   superseded: boolean;
   view: Values;
@@ -95,7 +93,6 @@ export class Model {
       session: undefined,
       madeAt: undefined,
       id: undefined,
-      by: undefined,
       superseded: false,
       view: new Map(),
       changes: [],
@@ -172,7 +169,6 @@ export class Model {
     if (known === undefined || !this.#isLive(known.session) || !this.#isGood(visit.cookie)) return;
     visit.session = known.session;
     visit.id = visit.cookie;
-    visit.by = known.session.newest;
     visit.superseded = known.session.newest !== visit.cookie;
     visit.view = new Map(known.session.values);
   }
@@ -215,7 +211,7 @@ export class Model {
   #change(visit: VisitModel, key: string, apply: Change, id: string | undefined): void {
     if (visit.session === undefined && visit.madeAt === undefined) {
       visit.madeAt = this.now;
-      visit.id = visit.by = id;
+      visit.id = id;
     }
     apply(visit.view);
     visit.changes.push({ key, apply });
@@ -223,7 +219,7 @@ export class Model {
 
   #swap(visit: VisitModel, { key, expected, value }: Step & { do: 'compareAndSet' }): boolean {
     const { session, view } = visit;
-    const isLive = session !== undefined && this.#isLive(session) && this.#isGood(visit.by);
+    const isLive = session !== undefined && this.#isLive(session) && this.#isGood(visit.id);
     if (!isLive || visit.id !== session.newest) visit.owesCookie = false;
     if (!isLive) return false;
     const stored = session.values.get(key);
@@ -244,7 +240,7 @@ export class Model {
   }
 
   #leave(visit: VisitModel): void {
-    visit.session = visit.madeAt = visit.id = visit.by = visit.next = undefined;
+    visit.session = visit.madeAt = visit.id = visit.next = undefined;
     visit.superseded = visit.owesCookie = false;
     visit.changes = [];
     visit.view = new Map();
@@ -291,7 +287,7 @@ export class Model {
     changes: VisitModel['changes'],
     next: VisitModel['next'],
   ): void {
-    if (!this.#isLive(session) || !this.#isGood(visit.by)) {
+    if (!this.#isLive(session) || !this.#isGood(visit.id)) {
       visit.owesCookie = false;
       if (changes.length > 0) this.seen.dropped += 1;
       return;
@@ -307,21 +303,19 @@ export class Model {
     const before = this.#ids.get(session.newest) as Id;
     before.until = this.now + next.grace;
     before.newer = next.id;
-    session.newest = visit.id = visit.by = next.id;
+    session.newest = visit.id = next.id;
     this.#ids.set(next.id, { session, until: Infinity });
     visit.owesCookie = true;
     this.seen.renamed += 1;
   }
 
-  /** Another visit has given the session another id. One that wanted the same gets that, while its own is good. */
+  /** Another visit has given the session another id. One that wanted the same gets that. */
   #follow(visit: VisitModel, session: StoredModel, next: VisitModel['next']): void {
     this.seen.merged += 1;
     visit.owesCookie = false;
     if (next === undefined) return;
     visit.superseded = false;
-    visit.by = visit.id;
-    if (!this.#isGood(visit.id)) return;
-    visit.id = visit.by = session.newest;
+    visit.id = session.newest;
     visit.owesCookie = visit.hasAdopted = true;
   }
 
