@@ -312,6 +312,29 @@ describe.each<[string, () => Driver]>([
     expect(shop.visit(manager.sessionID).store.keys()).toEqual(['before']);
   });
 
+  it('is lost when another had it while its lease was over, also when that has given it back', async () => {
+    const shop = siteOn(driver());
+    const id = await shop.made({ total: 0 });
+    const [one, other] = [shop.visit(id), shop.visit(id)];
+    const addTo = ({ store }: OneVisit) => {
+      store.set('total', (store.get('total') as number) + 1);
+    };
+    const late = one.manager.withLock(
+      async () => {
+        shop.clock.advance(2);
+        await other.manager.withLock(() => {
+          addTo(other);
+        });
+        addTo(one);
+      },
+      { lease: 1 },
+    );
+
+    await expect(late).rejects.toMatchObject({ code: 'LOCK_LOST' });
+
+    expect(shop.visit(id).store.get('total')).toBe(1);
+  });
+
   it('is kept by the outer of two', async () => {
     const shop = siteOn(driver());
     const id = await shop.made();

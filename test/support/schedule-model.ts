@@ -334,11 +334,16 @@ export class Model {
     } else if (cookie !== undefined) {
       if (!isOwed || cookie !== id) this.#violated(`visit ${number} sends an id that is not its own to send`);
     } else {
-      if (isOwed && (how === 'ok' || !visit.hasAdopted))
+      if (isOwed && (how === 'ok' || !visit.hasAdopted) && !this.#isMoot(visit))
         this.#violated(`visit ${number} does not send the id of its session`);
       if (mayClear && endings === 1 && session === undefined)
         this.#violated(`visit ${number} does not clear the cookie of the session that it has ended`);
     }
+  }
+
+  /** An id that was taken over from another visit need not be sent once it is not the session's any more. */
+  #isMoot({ session, id, hasAdopted }: VisitModel): boolean {
+    return hasAdopted && session !== undefined && (!this.#isLive(session) || session.newest !== id);
   }
 
   #expect(what: string, found: unknown, wanted: unknown): void {
