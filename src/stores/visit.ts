@@ -1,12 +1,13 @@
 import type { Environ } from '../app/environ.js';
 import type { Header } from '../app/headers.js';
 import type { Connection, Participant } from '../database/connection.js';
-import type { Codec } from './codec.js';
 import type { Carried } from './carrier.js';
 import { Commits, type Farewell, isHttps, type Outcome } from './commits.js';
-import type { CorruptValue, Encoded, EndReason, Registration, StoredSession } from './driver.js';
+import type { EndReason, Registration, StoredSession } from './driver.js';
+import { corruptValuesOf } from './corrupt.js';
 import { SessionError } from './errors.js';
 import { isTouchDue, judge, type Moments, type Verdict } from './expiry.js';
+import { refuseUnlessStill, sendAgain } from './late-cookies.js';
 import { lockLost, type LockOptions, SessionLock } from './lock.js';
 import { checkPower } from './powers.js';
 import { Session } from './session.js';
@@ -322,38 +323,14 @@ export class Visit implements Participant {
    */
   signAgain(saving: Promise<void> | undefined): Promise<void> | undefined {
     const carried = this.#carried;
-    return carried?.aged === true && carried.by === 'cookie' ? this.#signAgain(carried.id, saving) : saving;
-  }
-
-  async #signAgain(id: string, saving: Promise<void> | undefined): Promise<void> {
-    await saving;
-    if (this.cookies.waiting.length > 0 || this.cookies.sent.length > 0) return;
-    const { carrier, clock } = this.settings;
-    const stored = await this.#loadOrReport(keyOf(id)); // where that fails, the next request tries again
-    if (!isStill(stored, clock.now())) return;
-    const line = carrier.cookie.write(id, this.https, stored.expireTime, clock.now());
-    this.cookies.add(line, true, keyOf(id));
+    return carried?.aged === true && carried.by === 'cookie' ? sendAgain(this, carried.id, saving) : saving;
   }
 
   /** A line that no commit has judged is not sent for a session that has ended, or got another id, meanwhile. */
   #checkCookie(): Promise<void> | undefined {
     const session = this.#session;
-    return session?.stored === true && this.cookies.waitsUnsealed(session.key)
-      ? this.#checkLine(session.key)
-      : undefined;
-  }
-
-  async #checkLine(key: SessionKey): Promise<void> {
-    if (!isStill(await this.#loadOrReport(key), this.settings.clock.now())) this.cookies.refuse(key);
-  }
-
-  async #loadOrReport(key: SessionKey): Promise<StoredSession | undefined> {
-    try {
-      return await this.settings.driver.load(key);
-    } catch (error) {
-      this.settings.report(error);
-      return undefined;
-    }
+    const isUnjudged = session?.stored === true && this.cookies.waitsUnsealed(session.key);
+    return isUnjudged ? refuseUnlessStill(this, session.key) : undefined;
   }
 
   #drop(): void {
@@ -432,18 +409,12 @@ export class Visit implements Participant {
     const verdict = judge(stored, this.#usedAt);
     if (verdict.state === 'superseded') notices.tell('reuse', { lateBy: verdict.lateBy });
     if (verdict.state !== 'live' || stored === undefined || invalidateCorrupt === 'throw') return verdict;
-    const corrupt = this.#corruptOf(stored);
+    const corrupt = corruptValuesOf(stored, this.settings.codec);
     if (corrupt.length === 0) return verdict;
     const kept = invalidateCorrupt === 'quarantine';
     this.#farewell(stored, { reason: 'corrupt', ...(kept && { corrupt }) });
     notices.tell('quarantine', { values: corrupt.length, kept });
     return { state: 'corrupt' };
-  }
-
-  /** All values are tried, so that a request never goes on with half a session. */
-  #corruptOf({ values }: StoredSession): CorruptValue[] {
-    const all = [...values].flatMap(([app, keys]) => [...keys].map(([key, value]) => ({ app, key, value })));
-    return all.filter(({ value }) => !isDecodable(this.settings.codec, value));
   }
 
   /** There is no id, or none that could be one of ours. */
@@ -494,25 +465,11 @@ export class Visit implements Participant {
 
 const NONE: Verdict = { state: 'none' };
 
-/** Whether a session is still the one that its id led to. */
-function isStill(stored: StoredSession | undefined, now: number): stored is StoredSession {
-  return stored !== undefined && stored.alias === undefined && judge(stored, now).state === 'live';
-}
-
 async function releaseAfter(locks: readonly SessionLock[], ending: Promise<void> | undefined): Promise<void> {
   try {
     await ending;
   } finally {
     for (const lock of locks) await lock.release();
-  }
-}
-
-function isDecodable(codec: Codec, value: Encoded): boolean {
-  try {
-    codec.decode(value);
-    return true;
-  } catch {
-    return false;
   }
 }
 
