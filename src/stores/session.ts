@@ -244,14 +244,14 @@ export class Session {
     return [...listening].filter(isDue).map((app) => ({ app, handler: ON_END }));
   }
 
-  #after({ empty, register = [], rename }: Commit): Known {
-    const { id, key, alias, handlers, values } = this.#known;
+  #after({ create, move, empty, register = [], rename }: Commit): Known {
+    const { id, key, alias, moments, handlers, values } = this.#known;
     return {
       id: rename === undefined ? id : this.id,
       key: rename?.to ?? key,
       alias,
       isStored: true,
-      moments: this.moments,
+      moments: create ?? (move === undefined ? moments : moved(moments, move)),
       handlers: registered(handlers, register),
       values: empty === true ? undefined : values,
     };

@@ -259,6 +259,17 @@ describe('setExpire', () => {
     expect(shop.visit(id).manager.expireTime).toBe(end);
   });
 
+  it('is dropped by a rollback also when compareAndSet committed something else before it', async () => {
+    const { manager, store } = shop.visit(await shop.made({ visits: 1 }));
+    const end = manager.expireTime;
+    manager.setExpire(clock.now() + 100);
+
+    await store.compareAndSet('visits', 1, 2);
+    manager.rollback();
+
+    expect(manager.expireTime).toBe(end);
+  });
+
   it.each([-1, 0, NaN])('refuses a moment that is not in the future: now + %d', async (seconds) => {
     for (const { manager } of [shop.visit(await shop.made()), shop.visit()]) {
       const end = manager.expireTime;
