@@ -53,13 +53,14 @@ export class Room {
   readonly #limits: CheckedLimits;
   readonly #seen: ReadonlyMap<string, Counted>;
   readonly #loaded: ReadonlyMap<string, ReadonlyMap<string, Encoded>>;
-  readonly #unseen = new Map<string, number>();
+  /** Made when needed, as most requests write little or nothing. */
+  #unseen: Map<string, number> | undefined;
 
   /** `seen` are the applications that the request has looked at, of those that were `loaded` and new ones. */
   constructor(
     limits: CheckedLimits,
-    seen: ReadonlyMap<string, Counted> = new Map(),
-    loaded: ReadonlyMap<string, ReadonlyMap<string, Encoded>> = new Map(),
+    seen: ReadonlyMap<string, Counted> = NONE_SEEN,
+    loaded: ReadonlyMap<string, ReadonlyMap<string, Encoded>> = NONE_LOADED,
   ) {
     this.#limits = limits;
     this.#seen = seen;
@@ -97,15 +98,18 @@ export class Room {
   }
 
   #unseenBytes(app: string, values: ReadonlyMap<string, Encoded>): number {
-    let bytes = this.#unseen.get(app);
+    let bytes = this.#unseen?.get(app);
     if (bytes === undefined) {
       bytes = 0;
       for (const [key, encoded] of values) bytes += sizeOf(key, encoded);
-      this.#unseen.set(app, bytes);
+      (this.#unseen ??= new Map()).set(app, bytes);
     }
     return bytes;
   }
 }
+
+const NONE_SEEN: ReadonlyMap<string, Counted> = new Map();
+const NONE_LOADED: ReadonlyMap<string, ReadonlyMap<string, Encoded>> = new Map();
 
 /** In bytes; 0 for an absent key. */
 export function sizeOf(key: string, encoded: Encoded | undefined): number {

@@ -313,8 +313,7 @@ export class Visit implements Participant {
     this.#closed = true;
     const saving = this.#isWaiting ? this.#commits.save() : this.#checkCookie();
     const ending = this.signAgain(saving);
-    const locks = [...(this.#leftLocks ?? []), ...(this.#lock?.held === true ? [this.#lock] : [])];
-    return locks.length > 0 ? releaseAfter(locks, ending) : ending;
+    return this.#lock === undefined && this.#leftLocks === undefined ? ending : this.#releaseAfter(ending);
   }
 
   /**
@@ -331,6 +330,15 @@ export class Visit implements Participant {
     const session = this.#session;
     const isUnjudged = session?.stored === true && this.cookies.waitsUnsealed(session.key);
     return isUnjudged ? refuseUnlessStill(this, session.key) : undefined;
+  }
+
+  async #releaseAfter(ending: Promise<void> | undefined): Promise<void> {
+    try {
+      await ending;
+    } finally {
+      for (const lock of this.#leftLocks ?? []) await lock.release();
+      await this.#lock?.release();
+    }
   }
 
   #drop(): void {
@@ -464,14 +472,6 @@ export class Visit implements Participant {
 }
 
 const NONE: Verdict = { state: 'none' };
-
-async function releaseAfter(locks: readonly SessionLock[], ending: Promise<void> | undefined): Promise<void> {
-  try {
-    await ending;
-  } finally {
-    for (const lock of locks) await lock.release();
-  }
-}
 
 function unsaved(what: string): SessionError {
   return new SessionError(
