@@ -5,9 +5,8 @@ import { SessionError } from './errors.js';
 import type { Notices } from './notices.js';
 
 /**
- * How many stored sessions one step looks at. To remove as many keeps the event loop for a millisecond or two, and now and
- * then for twenty more, while SQLite copies its log: each removal touches other pages of a large file, so that longer steps
- * would fill the log at once.
+ * How many stored sessions one step looks at. To remove as many keeps the event loop for a few milliseconds: each removal
+ * touches other pages of a large file.
  */
 const STEP = 50;
 

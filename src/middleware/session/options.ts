@@ -42,7 +42,7 @@ export interface SessionOptions extends CarrierOptions {
   log?: SessionLog;
   /** A subclass with defaults or members of its own. Twisted's `sessionFactory`. */
   Manager?: typeof Manager;
-  /** How values become text. Default JSON. */
+  /** How values become text. Default `jsonCodec`: JSON, and text that begins with `~` for what JSON cannot hold. */
   codec?: Codec;
   /** How much may be kept. Default: 64 KiB a value, 256 KiB an application, 1 MiB a session, 1 KiB a key. */
   limits?: Limits;

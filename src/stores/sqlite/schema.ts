@@ -72,7 +72,7 @@ export class SqliteSchema {
 
   /**
    * A session has a number of its own: values are found by it in few bytes, and a session that gets another id leaves them
-   * where they are. `handlers` is a JSON list of [app, handler, detail], or null.
+   * where they are. `handlers` is a JSON list of registrations, or null for none.
    */
   #statements(): string[] {
     return [
