@@ -20,8 +20,7 @@ describe('a new file that another process is setting up', () => {
     other.exec('BEGIN EXCLUSIVE; CREATE TABLE theirs (number)');
 
     const opening = SqliteDatabase.open({ database: file, autoCreate: true });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    other.exec('COMMIT');
+    other.exec('COMMIT'); // it has met the lock by now: the first attempt is made at once
     other.close();
 
     const database = await opening;

@@ -98,6 +98,7 @@ export class SessionFolder {
   async removeLeftOver(name: string): Promise<void> {
     const file = join(this.path, name);
     const found = await stat(file).catch(() => undefined);
+    // a file's time is the machine's, whatever the clock of the sessions says
     if (found !== undefined && Date.now() - found.mtimeMs > LEFT_OVER_MS) await rm(file, { force: true });
   }
 
