@@ -3,7 +3,6 @@ import type { Connection, Participant } from './connection.js';
 import { DatabaseError } from './errors.js';
 import type { SqliteDatabase } from './sqlite.js';
 import type { SqliteHandle } from './sqlite-handle.js';
-import { undoOpenTransaction } from './write-queue.js';
 
 /** Values for the `?` of a statement in order, or for its `:name` by name. */
 export type SqliteParameters = readonly unknown[] | Readonly<Record<string, unknown>>;
@@ -74,7 +73,7 @@ export class SqliteConnection implements Connection {
   }
 
   undoOpenTransaction(): boolean {
-    return this.#used && undoOpenTransaction(this.#database.handle);
+    return this.#used && this.#database.undoOpenTransaction();
   }
 
   /** For cursors: what `execute` runs. */

@@ -6,9 +6,10 @@ import BetterSqlite3 from 'better-sqlite3';
 import { codeOfError } from '../app/errors.js';
 import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
 import { FileWatch } from './file-watch.js';
+import { SharedRead } from './shared-read.js';
 import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
 import { checkSqliteVersion } from './sqlite-version.js';
-import { WriteQueue } from './write-queue.js';
+import { undoOpenTransaction, WriteQueue } from './write-queue.js';
 
 /** What a commit survives: `power` the loss of power (synchronous=FULL), `process` the end of the process (NORMAL). */
 export type Durability = 'power' | 'process';
@@ -31,11 +32,11 @@ export interface SqliteOptions {
 export class SqliteDatabase {
   readonly file: string;
   readonly durability: Durability;
-  /** The real better-sqlite3 database. */
-  readonly handle: SqliteHandle;
+  readonly #handle: SqliteHandle;
   readonly #statements = new Map<string, SqliteStatement>();
   /** Undefined for a database in memory. */
   readonly #watch: FileWatch | undefined;
+  readonly #reads: SharedRead;
   readonly #writes: WriteQueue;
   #users = 0;
   #closing = false;
@@ -43,9 +44,13 @@ export class SqliteDatabase {
   private constructor(file: string, durability: Durability, handle: SqliteHandle) {
     this.file = file;
     this.durability = durability;
-    this.handle = handle;
+    this.#handle = handle;
     this.#watch = file === MEMORY ? undefined : new FileWatch(file);
-    this.#writes = new WriteQueue(handle, file, () => this.#watch?.check());
+    this.#reads = new SharedRead(handle);
+    this.#writes = new WriteQueue(handle, file, () => {
+      this.#reads.leave();
+      this.#watch?.check();
+    });
   }
 
   /**
@@ -75,7 +80,26 @@ export class SqliteDatabase {
     this.#closing = true;
     files.delete(this.file);
     await this.#writes.close();
-    this.handle.close();
+    this.#handle.close();
+  }
+
+  /**
+   * The real better-sqlite3 database. Whoever has it may use it at any time, so that from now on the reads of a turn no
+   * longer share a transaction: sessions are then read more slowly.
+   */
+  get handle(): SqliteHandle {
+    this.#reads.give();
+    return this.#handle;
+  }
+
+  /** A new prepared statement. */
+  prepare(sql: string): SqliteStatement {
+    return this.#handle.prepare(sql);
+  }
+
+  /** Runs statements that answer nothing, within a transaction. */
+  exec(sql: string): void {
+    this.#handle.exec(sql);
   }
 
   /** A prepared statement, kept with the handle. */
@@ -83,23 +107,43 @@ export class SqliteDatabase {
     const kept = this.#statements.get(sql);
     if (kept !== undefined) return kept;
     if (this.#statements.size >= MOST_STATEMENTS) this.#statements.clear();
-    const made = this.handle.prepare(sql);
+    const made = this.prepare(sql);
     this.#statements.set(sql, made);
     return made;
   }
 
   /**
-   * Runs statements at once, with errors that say what to do.
+   * Runs an application's statements at once, with errors that say what to do.
    * @throws DatabaseError `DATABASE_REPLACED`, `DATABASE_EMPTY`, `DATABASE_DAMAGED`, `NOT_A_DATABASE` (503) when the file
    * is no longer the one that was opened, or no longer whole: found within a second.
    */
   run<T>(statements: () => T): T {
+    return this.#guarded(() => {
+      this.#reads.leave();
+      return statements();
+    });
+  }
+
+  /** As `run`, for a driver's statements that only read: those of one turn of the event loop share a transaction. */
+  read<T>(statements: () => T): T {
+    return this.#guarded(() => {
+      this.#reads.join();
+      return statements();
+    });
+  }
+
+  #guarded<T>(statements: () => T): T {
     try {
       this.#watch?.glance();
       return statements();
     } catch (error) {
       throw databaseError(error, this.file);
     }
+  }
+
+  /** Undoes a transaction that was begun by hand and left open; true when there was one. */
+  undoOpenTransaction(): boolean {
+    return undoOpenTransaction(this.#handle);
   }
 
   /**
@@ -118,11 +162,11 @@ export class SqliteDatabase {
    * four times as often then, so that the copying never keeps the event loop for long.
    */
   async writeGently<T>(statements: () => T): Promise<T> {
-    this.handle.pragma(`wal_autocheckpoint = ${LOG_PAGES / 4}`);
+    this.#handle.pragma(`wal_autocheckpoint = ${LOG_PAGES / 4}`);
     try {
       return await this.write(statements);
     } finally {
-      this.handle.pragma(`wal_autocheckpoint = ${LOG_PAGES}`);
+      this.#handle.pragma(`wal_autocheckpoint = ${LOG_PAGES}`);
     }
   }
 

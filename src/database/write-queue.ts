@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { atEndOfTurn } from '../app/turn.js';
 import { codeOfError } from '../app/errors.js';
 import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
 import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
@@ -49,7 +50,7 @@ export class WriteQueue {
       this.#waiting.push({ run, alone, since: performance.now(), resolve, reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
-      setImmediate(this.#flush);
+      atEndOfTurn(this.#flush);
     });
   }
 
@@ -64,8 +65,8 @@ export class WriteQueue {
     let wait = 0;
     this.#running = true;
     try {
-      if (this.#handle.inTransaction) throw transactionOpen();
       this.#check();
+      if (this.#handle.inTransaction) throw transactionOpen();
       this.#begin.run();
       this.#runTogether(this.#take());
     } catch (error) {

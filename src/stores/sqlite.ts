@@ -63,7 +63,7 @@ export class SqliteDriver implements Driver {
   }
 
   loadNow(key: SessionKey): StoredSession | undefined {
-    return this.#database.run(() => this.#load(key));
+    return this.#database.read(() => this.#load(key));
   }
 
   commit(commit: Commit): Promise<CommitResult> {
@@ -84,9 +84,9 @@ export class SqliteDriver implements Driver {
   /** Walks along the sessions: an index on the deadline would cost every commit more than it gives the sweep. */
   async sweep(sweep: Sweep): Promise<SweepStep> {
     const { from, to, now, after = '0', limit } = sweep;
-    const { sessions } = this.#database.run(() => this.#tables);
+    const { sessions } = this.#database.read(() => this.#tables);
     const isPast = (row: Row) => deadlineOf(row) >= from && deadlineOf(row) <= to;
-    const seen = this.#database.run(() => sessions.walk(Number(after), limit));
+    const seen = this.#database.read(() => sessions.walk(Number(after), limit));
     const past = seen.filter(isPast);
     const end = () => {
       // as they are by now: they may have been prolonged, renamed, or given a handler
@@ -176,7 +176,7 @@ export class SqliteDriver implements Driver {
     const { sessions, outbox, locks } = this.#tables;
     const isThere = () =>
       sessions.hasAliases(aliasesBefore) || locks.hasOver(now) || outbox.hasOlder(eventsBefore);
-    if (!this.#database.run(isThere)) return { lostEvents: 0, isAll: true };
+    if (!this.#database.read(isThere)) return { lostEvents: 0, isAll: true };
     return this.#database.writeGently(() => {
       sessions.forgetAliases(aliasesBefore);
       locks.forget(now);

@@ -16,22 +16,6 @@ import { Pieces } from '../common/pieces.js';
 export interface Exchanges {
   /** True when no connection is to be used again. */
   readonly closing: boolean;
-  /** Told of an exchange that goes on after its turn of the event loop. The promise never rejects. */
-  track(exchange: Promise<void>): void;
-}
-
-/**
- * Calls the application for one request and sends what it answers. Never throws. A reply that is there at once, with its
- * whole body, and with nobody waiting for its end, is sent without a promise or a listener.
- */
-export function answer(
-  application: Application,
-  environ: Environ,
-  response: ServerResponse,
-  exchanges: Exchanges,
-): void {
-  const rest = new Exchange(environ, response, exchanges).run(application);
-  if (rest !== undefined) exchanges.track(rest);
 }
 
 /** Refuses a request for which no environ could be made. What follows it on the connection is not read. */
@@ -43,12 +27,18 @@ export function refuse(response: ServerResponse, error: unknown): void {
   response.end(body);
 }
 
-class Exchange {
+/**
+ * Calls the application for one request, then sends what it answers. A reply that is there at once, with its whole body, and
+ * with nobody waiting for its end, is sent without a promise or a listener.
+ */
+export class Exchange {
   readonly #environ: Environ;
   readonly #response: ServerResponse;
   readonly #exchanges: Exchanges;
   readonly #finished: Finished[];
   readonly #hasInput: boolean;
+  #answer: Answer;
+  #failure: { readonly error: unknown } | undefined;
   #reply: Reply | undefined;
   #begun = false;
   #sent: Promise<boolean> | undefined;
@@ -61,10 +51,20 @@ class Exchange {
     this.#hasInput = environ['tsgi.input'] !== NO_INPUT;
   }
 
-  /** What is left to do is answered as a promise, which never rejects. */
-  run(application: Application): Promise<void> | undefined {
+  /** Never throws: what the application throws is sent. */
+  call(application: Application): void {
     try {
-      const answer = application(this.#environ) as Reply | Promise<Reply> | null | undefined;
+      this.#answer = application(this.#environ);
+    } catch (error) {
+      this.#failure = { error };
+    }
+  }
+
+  /** What is left to do is answered as a promise, which never rejects. */
+  send(): Promise<void> | undefined {
+    const answer = this.#answer;
+    try {
+      if (this.#failure !== undefined) return this.#fail(this.#failure.error);
       return answer && isPromise(answer) ? this.#sendLater(answer) : this.#send(answer);
     } catch (error) {
       return this.#fail(error);
@@ -202,6 +202,9 @@ class Exchange {
     return (this.#sent ??= whenEnded(this.#response));
   }
 }
+
+/** What an application answers that no compiler has checked. */
+type Answer = Reply | Promise<Reply> | null | undefined;
 
 function failureOf(error: unknown): Outgoing {
   try {

@@ -1,10 +1,12 @@
 import cluster from 'node:cluster';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Application } from '../../app/application.js';
 import type { ErrorStream } from '../../app/environ.js';
 import { closeApplication, openApplication } from '../../app/life.js';
+import { runTurn } from '../../app/turn.js';
 import { environOf, type Host } from './environ.js';
-import { answer, type Exchanges, refuse } from './exchange.js';
+import { Arrivals } from './arrivals.js';
+import { Exchange, type Exchanges, refuse } from './exchange.js';
 
 export interface GatewayOptions {
   /** Where log lines go: `tsgi.errors`. Default `process.stderr`. */
@@ -20,6 +22,7 @@ export class Gateway implements Host, Exchanges {
   /** Set when connections are to end with their next reply. */
   closing = false;
   readonly #application: Application;
+  readonly #arrivals: Arrivals<ServerResponse>;
   #running = 0;
   #rested: (() => void) | undefined;
 
@@ -30,6 +33,7 @@ export class Gateway implements Host, Exchanges {
     this.errors = errors;
     this.multiprocess = multiprocess;
     this.#application = application;
+    this.#arrivals = new Arrivals(this.#answer);
   }
 
   open(): Promise<void> {
@@ -44,25 +48,48 @@ export class Gateway implements Host, Exchanges {
     return closeApplication(this.#application);
   }
 
-  handle(request: IncomingMessage, response: ServerResponse): void {
-    let environ;
-    try {
-      environ = environOf(request, this);
-    } catch (error) {
-      refuse(response, error);
-      return;
-    }
-    answer(this.#application, environ, response, this);
-  }
-
-  track(exchange: Promise<void>): void {
+  /** Answers a request, together with others that arrive in the same turn of the event loop. */
+  handle(response: ServerResponse): void {
     this.#running += 1;
-    void exchange.then(this.#leave);
+    this.#arrivals.add(response);
   }
 
   /** Resolves when no exchange is under way. */
   async rest(): Promise<void> {
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#rested = resolve));
+  }
+
+  /**
+   * The application is called for all of them before the first reply is sent: what serves one call is at hand for the next,
+   * and a client that waits for many replies is woken once.
+   */
+  readonly #answer = (responses: readonly ServerResponse[]): void => {
+    if (responses.length === 1) this.#answerTogether(responses);
+    else {
+      runTurn(() => {
+        this.#answerTogether(responses);
+      });
+    }
+  };
+
+  #answerTogether(responses: readonly ServerResponse[]): void {
+    const exchanges = responses.map((response) => this.#begin(response));
+    for (const exchange of exchanges) {
+      const rest = exchange?.send();
+      if (rest === undefined) this.#leave();
+      else void rest.then(this.#leave);
+    }
+  }
+
+  #begin(response: ServerResponse): Exchange | undefined {
+    try {
+      const exchange = new Exchange(environOf(response.req, this), response, this);
+      exchange.call(this.#application);
+      return exchange;
+    } catch (error) {
+      refuse(response, error);
+      return undefined;
+    }
   }
 
   readonly #leave = () => {

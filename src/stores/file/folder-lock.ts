@@ -5,7 +5,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BUSY_LIMIT, databaseError } from '../../database/errors.js';
 import { codeOfError } from '../../app/errors.js';
 import { SqliteDatabase } from '../../database/sqlite.js';
-import { undoOpenTransaction } from '../../database/write-queue.js';
 import { SessionError } from '../errors.js';
 
 /** The files of the lock. They hold no session, and are not to be deleted while a process works in the folder. */
@@ -46,12 +45,12 @@ export class FolderLock {
     const { database } = await this.#take();
     try {
       const result = await work(database);
-      database.handle.exec('COMMIT');
+      database.exec('COMMIT');
       return result;
     } catch (error) {
       throw databaseError(error, database.file);
     } finally {
-      undoOpenTransaction(database.handle);
+      database.undoOpenTransaction();
     }
   }
 
@@ -102,13 +101,13 @@ async function open(file: string): Promise<OpenLock> {
  */
 function begin({ database, files }: OpenLock): unknown {
   try {
-    database.handle.exec('BEGIN IMMEDIATE');
+    database.exec('BEGIN IMMEDIATE');
   } catch (error) {
     return error;
   }
   const now = identities(database.file);
   if (files.every((identity, i) => identity !== undefined && identity === now[i])) return undefined;
-  database.handle.exec('ROLLBACK');
+  database.exec('ROLLBACK');
   return deleted(database.file);
 }
 

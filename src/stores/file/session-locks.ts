@@ -8,7 +8,7 @@ import { SqliteSchema } from '../sqlite/schema.js';
  */
 export function sessionLocks(database: SqliteDatabase): SqliteLocks {
   const schema = new SqliteSchema(database, 'file');
-  for (const statement of schema.lockStatements) database.handle.exec(statement);
+  for (const statement of schema.lockStatements) database.exec(statement);
   const locks = made.get(database) ?? new SqliteLocks(database, schema);
   made.set(database, locks);
   return locks;

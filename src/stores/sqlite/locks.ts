@@ -14,16 +14,16 @@ export class SqliteLocks {
   readonly #hasOver: SqliteStatement;
   readonly #forget: SqliteStatement;
 
-  constructor({ handle }: SqliteDatabase, { locks }: SqliteSchema) {
-    this.#take = handle.prepare(
+  constructor(database: SqliteDatabase, { locks }: SqliteSchema) {
+    this.#take = database.prepare(
       `INSERT INTO ${locks} (id, owner, until) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE
        SET owner = excluded.owner, until = excluded.until WHERE owner = excluded.owner OR until <= ?`,
     );
-    this.#prolong = handle.prepare(`UPDATE ${locks} SET until = ? WHERE id = ? AND owner = ?`);
-    this.#release = handle.prepare(`DELETE FROM ${locks} WHERE owner = ?`);
-    this.#follow = handle.prepare(`UPDATE ${locks} SET id = ? WHERE id = ?`);
-    this.#hasOver = handle.prepare(`SELECT 1 FROM ${locks} WHERE until < ?`);
-    this.#forget = handle.prepare(
+    this.#prolong = database.prepare(`UPDATE ${locks} SET until = ? WHERE id = ? AND owner = ?`);
+    this.#release = database.prepare(`DELETE FROM ${locks} WHERE owner = ?`);
+    this.#follow = database.prepare(`UPDATE ${locks} SET id = ? WHERE id = ?`);
+    this.#hasOver = database.prepare(`SELECT 1 FROM ${locks} WHERE until < ?`);
+    this.#forget = database.prepare(
       `DELETE FROM ${locks} WHERE id IN (SELECT id FROM ${locks} WHERE until < ? LIMIT ${PART})`,
     );
   }

@@ -20,7 +20,7 @@ export class SqliteOutbox {
     const columns = 'id, app, handler, detail, reason, createdAt, endedAt, "values", attempt';
     const one = 'id = ? AND app = ? AND handler = ?';
     const isDue = 'app = ? AND handler = ? AND dueAt <= ?';
-    const sql = (text: string) => database.handle.prepare(text);
+    const sql = (text: string) => database.prepare(text);
     this.#database = database;
     this.#insert = sql(`INSERT INTO ${events} (${columns}, dueAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#due = sql(
@@ -52,7 +52,7 @@ export class SqliteOutbox {
   async claim(claim: Claim): Promise<StoredEvent[]> {
     const { until } = claim;
     const due = () => this.#dueNow(claim);
-    if (this.#database.run(due).length === 0) return [];
+    if (this.#database.read(due).length === 0) return [];
     const rows = await this.#database.write(() => due().flatMap((number) => this.#take.all(until, number)));
     return (rows as EventRow[]).map(eventOf);
   }

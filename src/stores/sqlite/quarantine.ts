@@ -11,13 +11,12 @@ export class SqliteQuarantine {
   readonly #clear: SqliteStatement;
 
   constructor(database: SqliteDatabase, { quarantine }: SqliteSchema) {
-    const { handle } = database;
     this.#database = database;
-    this.#add = handle.prepare(`INSERT INTO ${quarantine} (app, key, value, foundAt) VALUES (?, ?, ?, ?)`);
-    this.#list = handle.prepare(
+    this.#add = database.prepare(`INSERT INTO ${quarantine} (app, key, value, foundAt) VALUES (?, ?, ?, ?)`);
+    this.#list = database.prepare(
       `SELECT number, app, key, value, foundAt FROM ${quarantine} WHERE number > ? ORDER BY number LIMIT ?`,
     );
-    this.#clear = handle.prepare(`DELETE FROM ${quarantine}`);
+    this.#clear = database.prepare(`DELETE FROM ${quarantine}`);
   }
 
   /** Within a transaction. */
@@ -26,7 +25,7 @@ export class SqliteQuarantine {
   }
 
   list(after: number, limit: number): QuarantinedValue[] {
-    return this.#database.run(() => this.#list.all(after, limit)) as QuarantinedValue[];
+    return this.#database.read(() => this.#list.all(after, limit)) as QuarantinedValue[];
   }
 
   clear(): Promise<number> {

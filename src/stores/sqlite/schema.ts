@@ -36,23 +36,21 @@ export class SqliteSchema {
 
   /** Within a transaction: creates what is missing and upgrades what is older. Nothing is ever dropped that holds data. */
   create(): void {
-    const { handle } = this.#database;
     if (this.isComplete()) return;
     const isFirst = this.#version() === 1;
     if (isFirst) this.#putAside();
-    for (const statement of this.#statements()) handle.exec(statement);
+    for (const statement of this.#statements()) this.#database.exec(statement);
     if (isFirst) this.#takeOver();
-    handle
+    this.#database
       .prepare(`INSERT OR REPLACE INTO ${REGISTER} (name, version) VALUES (?, ?)`)
       .run(this.#name, VERSION);
   }
 
   /** Within a transaction. @throws SessionError `NO_TABLES` when the environment is not there. */
   remove(): void {
-    const { handle } = this.#database;
     if (this.#version() === undefined) throw this.#refuse('NO_TABLES', 'has no tables. Nothing was removed.');
-    for (const table of this.#tables) handle.exec(`DROP TABLE IF EXISTS ${table}`);
-    handle.prepare(`DELETE FROM ${REGISTER} WHERE name = ?`).run(this.#name);
+    for (const table of this.#tables) this.#database.exec(`DROP TABLE IF EXISTS ${table}`);
+    this.#database.prepare(`DELETE FROM ${REGISTER} WHERE name = ?`).run(this.#name);
   }
 
   /** What makes the table of locks, where it is not there. */
@@ -107,17 +105,15 @@ export class SqliteSchema {
 
   /** Version 1 kept values by the session's id. */
   #putAside(): void {
-    const { handle } = this.#database;
     const added = [this.aliases, this.events, this.locks, this.quarantine];
     if (added.some((table) => this.#has(table))) throw this.#refuse('FOREIGN_SCHEMA', FOREIGN);
-    handle.exec(`ALTER TABLE ${this.sessions} RENAME TO ${this.sessions}1`);
-    handle.exec(`ALTER TABLE ${this.values} RENAME TO ${this.values}1`);
+    this.#database.exec(`ALTER TABLE ${this.sessions} RENAME TO ${this.sessions}1`);
+    this.#database.exec(`ALTER TABLE ${this.values} RENAME TO ${this.values}1`);
   }
 
   #takeOver(): void {
-    const { handle } = this.#database;
     const moments = 'createdAt, lifetime, idle, accessed, expireTime';
-    handle.exec(
+    this.#database.exec(
       `INSERT INTO ${this.sessions} (id, ${moments}) SELECT id, ${moments} FROM ${this.sessions}1;
        INSERT INTO ${this.values} (session, app, key, value)
          SELECT number, app, key, value FROM ${this.values}1 JOIN ${this.sessions} ON id = session;
@@ -141,14 +137,13 @@ export class SqliteSchema {
 
   #registered(): { name: string; version: number } | undefined {
     const sql = `SELECT name, version FROM ${REGISTER} WHERE name = ?`;
-    return this.#database.handle.prepare(sql).get(this.#name) as
-      { name: string; version: number } | undefined;
+    return this.#database.prepare(sql).get(this.#name) as { name: string; version: number } | undefined;
   }
 
   /** Whatever has the name, a view too: no table could be created beside it. */
   #has(name: string): boolean {
     const sql = 'SELECT 1 FROM sqlite_schema WHERE name = ? COLLATE NOCASE';
-    return this.#database.handle.prepare(sql).get(name) !== undefined;
+    return this.#database.prepare(sql).get(name) !== undefined;
   }
 
   #refuse(code: string, found: string): SessionError {

@@ -132,7 +132,7 @@ type OlderRow = readonly [newer: SessionKey, until: number, next: string, ...Loa
 type Statements = ReturnType<typeof prepare>;
 
 function prepare(
-  { handle }: SqliteDatabase,
+  database: SqliteDatabase,
   { sessions, values, aliases }: SqliteSchema,
 ): Record<
   | 'find'
@@ -161,7 +161,7 @@ function prepare(
   const moments = 'createdAt, lifetime, idle, accessed, expireTime, handlers';
   const row = `number, id, ${moments}`;
   const one = 'session = ? AND app = ? AND key = ?';
-  const sql = (text: string) => handle.prepare(text);
+  const sql = (text: string) => database.prepare(text);
   return {
     find: sql(`SELECT ${row} FROM ${sessions} WHERE id = ?`).raw(),
     findOlder: sql(

@@ -1,0 +1,91 @@
+import { describe, expect, it } from '@jest/globals';
+import { atEndOfTurn, inTurn, runTurn } from '../../src/app/turn.js';
+
+/** Resolves with what was noted once a callback of `setImmediate` runs, which is after every turn that runs now. */
+function noted(notes: string[]): Promise<string[]> {
+  return new Promise((resolve) =>
+    setImmediate(() => {
+      resolve(notes);
+    }),
+  );
+}
+
+describe('a turn', () => {
+  it('ends once everything in it has come as far as it can without waiting', async () => {
+    const notes: string[] = [];
+    const later = async () => {
+      for (let step = 0; step < 5; step += 1) await Promise.resolve();
+      notes.push(inTurn() ? 'came far' : 'too late');
+    };
+
+    runTurn(() => {
+      atEndOfTurn(() => notes.push(inTurn() ? 'still in it' : 'ended'));
+      void later();
+      notes.push('began');
+    });
+
+    expect(await noted(notes)).toEqual(['began', 'came far', 'ended']);
+  });
+
+  it('is over for what waits for something outside', async () => {
+    let inside: boolean | undefined;
+
+    runTurn(() => {
+      setImmediate(() => (inside = inTurn()));
+    });
+    await noted([]);
+
+    expect(inside).toBe(false);
+  });
+
+  it('calls back in the order in which it was asked', async () => {
+    const notes: string[] = [];
+
+    runTurn(() => {
+      atEndOfTurn(() => notes.push('first'));
+      atEndOfTurn(() => notes.push('second'));
+    });
+
+    expect(await noted(notes)).toEqual(['first', 'second']);
+  });
+
+  it('is one with a turn that begins inside it', async () => {
+    const notes: string[] = [];
+
+    runTurn(() => {
+      runTurn(() => {
+        atEndOfTurn(() => notes.push('ended'));
+      });
+      notes.push('outer went on');
+    });
+
+    expect(await noted(notes)).toEqual(['outer went on', 'ended']);
+  });
+
+  it('ends although something in it throws', async () => {
+    const notes: string[] = [];
+
+    const failing = () => {
+      runTurn(() => {
+        atEndOfTurn(() => notes.push('ended'));
+        throw new Error('broken');
+      });
+    };
+
+    expect(failing).toThrow('broken');
+    expect(await noted(notes)).toEqual(['ended']);
+    expect(inTurn()).toBe(false);
+  });
+});
+
+describe('without a turn', () => {
+  it('calls back after all that has arrived was looked at', async () => {
+    const notes: string[] = [];
+
+    atEndOfTurn(() => notes.push('called back'));
+    await Promise.resolve();
+    notes.push('after a promise');
+
+    expect(await noted(notes)).toEqual(['after a promise', 'called back']);
+  });
+});
