@@ -2,29 +2,39 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { constants, copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { URL } from 'node:url';
-
-/** @typedef {{ name: string, program: string }} Server A program in `servers/`, as a file: URL. */
+import { onCores, SERVER_CORE } from './cores.js';
 
 /**
- * Runs a server in a process of its own on a new database, for as long as `use` takes.
+ * @typedef {object} Server
+ * @property {string} name
+ * @property {string} program A program in `servers/` or `limits/`, as a file: URL.
+ * @property {Partial<import('./servers/options.js').Options>} [options] How to start it; the database is filled in.
+ * @property {string} [cores] Which it may use. Default: that of servers.
+ */
+
+/**
+ * Runs a server in a process of its own on a database in a new folder, for as long as `use` takes.
  * @template T
- * @param {Server} program
+ * @param {Server} server
  * @param {(server: ServerProcess) => Promise<T>} use
+ * @param {string} [stored] A database to begin with, which is copied. Default: none.
  * @returns {Promise<T>}
  */
-export async function withServer(program, use) {
+export async function withServer(server, use, stored) {
   const folder = await mkdtemp(join(tmpdir(), 'tsgi-bench-'));
-  const server = new ServerProcess(program, join(folder, 'sessions.db'));
+  const database = join(folder, 'sessions.db');
+  const running = new ServerProcess(server, database);
   try {
-    await server.start();
-    return await use(server);
+    if (stored !== undefined) await copyFile(stored, database, constants.COPYFILE_FICLONE);
+    await running.start();
+    return await use(running);
   } finally {
-    await server.kill();
+    await running.kill();
     await rm(folder, { recursive: true });
   }
 }
@@ -44,13 +54,21 @@ export class ServerProcess {
     this.url = '';
   }
 
+  get pid() {
+    return this.#child?.pid ?? 0;
+  }
+
   async start() {
-    const child = fork(new URL(this.#server.program), [this.database], {
+    const { name, program, options, cores = SERVER_CORE } = this.#server;
+    const [execPath, ...execArgv] = onCores(cores, process.execPath);
+    const child = fork(new URL(program), [JSON.stringify({ ...options, database: this.database })], {
+      execPath,
+      execArgv,
       env: { ...process.env, NODE_ENV: 'production' },
     });
     this.#child = child;
     const failed = once(child, 'exit').then(() => {
-      throw new Error(`The server ${this.#server.name} ended before it listened. Its own words stand above.`);
+      throw new Error(`The server ${name} ended before it listened. Its own words stand above.`);
     });
     const message = await Promise.race([once(child, 'message'), failed]);
     this.url = `http://127.0.0.1:${Number(message[0])}`;
@@ -68,7 +86,7 @@ export class ServerProcess {
   /** The CPU time it has taken so far, all threads, user and system, in microseconds. NaN where there is no /proc. */
   cpuTime() {
     try {
-      const stat = readFileSync(`/proc/${this.#child?.pid ?? 0}/stat`, 'latin1');
+      const stat = readFileSync(`/proc/${this.pid}/stat`, 'latin1');
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return (Number(fields[UTIME]) + Number(fields[STIME])) * TICK;
     } catch {

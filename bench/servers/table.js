@@ -9,16 +9,22 @@ export const LIFETIME = 86_400;
 export const COOKIE = 'testEnv';
 
 /**
- * The sessions of the servers beside ours: one table, a row for a session, its values as JSON. As durable as the default
- * of `database()`: every commit survives the loss of power.
+ * The sessions of the servers beside ours: one table with a row for each session, its values as JSON, and its moments in
+ * seconds. `accessed` is for servers that keep the last use apart from the end.
  * @param {string} file
+ * @param {import('./options.js').Options['durability']} [durability] Default: as that of `database()`.
  */
-export function openTable(file) {
+export function openTable(file, durability = 'power') {
   const database = new Database(file);
   database.pragma('journal_mode = WAL');
-  database.pragma('synchronous = FULL');
+  database.pragma(`synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`);
   database.exec(
-    'CREATE TABLE IF NOT EXISTS sessions (key TEXT PRIMARY KEY, expires REAL NOT NULL, data TEXT NOT NULL) STRICT, WITHOUT ROWID',
+    `CREATE TABLE IF NOT EXISTS sessions (
+      key TEXT PRIMARY KEY,
+      expires REAL NOT NULL,
+      accessed REAL NOT NULL DEFAULT 0,
+      data TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID`,
   );
   return database;
 }
