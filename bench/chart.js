@@ -1,6 +1,6 @@
 // @ts-check
 import { median, ratio } from './numbers.js';
-import { OURS_AND_LIMITS, PEERS, PROGRAMS } from './programs.js';
+import { PEERS, PROGRAMS } from './programs.js';
 import { Results } from './results.js';
 
 /** @typedef {import('./results.js').Server} Server */
@@ -64,7 +64,8 @@ text.ours { font-weight: 600 }
 }
 `;
 
-/** @typedef {{ label: string, kind: 'ours' | 'limit' | 'peer', value: number }} Bar */
+/** @typedef {'ours' | 'limit' | 'peer'} Kind */
+/** @typedef {{ label: string, kind: Kind, value: number }} Bar */
 /** @typedef {{ title: string, bars: Bar[] }} Panel */
 
 /**
@@ -73,48 +74,25 @@ text.ours { font-weight: 600 }
  * @returns {Panel[]}
  */
 function panelsOf(results, connections) {
-  const one = serverAt('one-commit', 'process', connections);
+  /** @type {Server} */
+  const one = { server: 'one-commit', durability: 'process', connections };
   return results.workloads(one).map(({ name, title }) => {
-    const bars = shown(connections).map(({ label, kind, server }) => {
-      return { label, kind, value: median(results.ratios(name, server, one, 'rate')) };
+    const bars = SHOWN.map(({ server, durability = 'process', label = PROGRAMS[server].name, kind }) => {
+      const rates = results.ratios(name, { server, durability, connections }, one, 'rate');
+      return { label, kind, value: median(rates) };
     });
     return { title, bars: bars.filter(({ value }) => !Number.isNaN(value)) };
   });
 }
 
-/** @param {number} connections */
-function shown(connections) {
-  return [
-    { label: 'tsgi', kind: kind('ours'), server: serverAt('tsgi', 'process', connections) },
-    { label: 'tsgi, power', kind: kind('ours'), server: serverAt('tsgi', 'power', connections) },
-    ...OURS_AND_LIMITS.slice(1).map((name) => bar(name, kind('limit'), connections)),
-    ...PEERS.map((name) => bar(name, kind('peer'), connections)),
-  ];
-}
-
-/**
- * @param {Server['server']} name
- * @param {Bar['kind']} kind
- * @param {number} connections
- */
-function bar(name, kind, connections) {
-  return { label: PROGRAMS[name].name, kind, server: serverAt(name, 'process', connections) };
-}
-
-/** @param {Bar['kind']} name */
-function kind(name) {
-  return name;
-}
-
-/**
- * @param {Server['server']} server
- * @param {Server['durability']} durability
- * @param {number} connections
- * @returns {Server}
- */
-function serverAt(server, durability, connections) {
-  return { server, durability, connections };
-}
+/** @type {readonly { server: Server['server'], durability?: Server['durability'], label?: string, kind: Kind }[]} */
+const SHOWN = [
+  { server: 'tsgi', kind: 'ours' },
+  { server: 'tsgi', durability: 'power', label: 'tsgi, power', kind: 'ours' },
+  { server: 'one-commit', kind: 'limit' },
+  { server: 'group-commit', kind: 'limit' },
+  ...PEERS.map((server) => ({ server, kind: /** @type {const} */ ('peer') })),
+];
 
 /**
  * @param {Panel} panel

@@ -92,9 +92,10 @@ function besidePeers(results, durability, connections) {
  * @param {Server} other
  */
 function rateAndCpu(results, workload, ours, other) {
-  const rate = median(results.ratios(workload, ours, other, 'rate'));
-  const cpu = median(results.ratios(workload, other, ours, 'cpu'));
-  return [rate, cpu].map((value) => (Number.isNaN(value) ? '–' : ratio(value))).join(' / ');
+  const rates = results.ratios(workload, ours, other, 'rate');
+  const cpus = results.ratios(workload, other, ours, 'cpu');
+  const known = [rates, cpus].map(median).filter((value) => !Number.isNaN(value));
+  return known.length === 0 ? '–' : known.map(ratio).join(' / ');
 }
 
 /** @param {Results} results */
