@@ -35,7 +35,8 @@ function besideLimits(results, durability, connections) {
   const [ours, one, group] = [...inRow(OURS_AND_LIMITS, durability, connections)];
   if (ours === undefined || one === undefined || group === undefined) return '';
   const rows = results
-    .workloads(ours, one, group)
+    .workloads(ours)
+    .filter(({ name }) => [one, group].some((limit) => results.values(name, limit, 'rate').length > 0))
     .map(({ name, title }) => [
       title,
       ...[one, group].flatMap((limit) => compared(results, name, ours, limit)),
