@@ -47,7 +47,7 @@ describe('the cluster example', () => {
     expect(now).not.toContain(victim);
   }, 30_000);
 
-  it('ends with code 0 when it is told to: the processes after their requests, the database closed', async () => {
+  it('ends with code 0 when it is told to, its processes before it and the database closed', async () => {
     const pids = await pidsThatAnswer(2);
 
     const code = await server.stop();
