@@ -4,34 +4,21 @@ import { cgi, database, environment, error, session, text } from 'tsgi';
 import { client } from 'tsgi/testing';
 import { COOKIE, keyOf, LIFETIME } from './servers/table.js';
 
-/** The cookie of one of many stored sessions. What it is stored under is its hash, so that neighbours lie far apart. */
-export function cookieOf(/** @type {number} */ number) {
-  return `${COOKIE}=${idOf(number)}`;
-}
-
 /**
- * What one of many stored sessions is stored under.
- * @param {number} number From 1 on.
- */
-export function storedKeyOf(number) {
-  return /** @type {import('tsgi').SessionKey} */ (keyOf(idOf(number)));
-}
-
-/**
- * @typedef {object} Stored
+ * @typedef {object} Filling
  * @property {number} sessions
  * @property {number} [keys] How many values each has: `name`, `key2`, `key3` and so on. Default 1.
  * @property {number} [bytes] How long the text of each value is. Default 10.
- * @property {boolean} [halfEnded] Whether every second one has ended. Default false.
+ * @property {boolean} [halfEnded] Whether those of even numbers have ended. Default false.
  */
 
 /**
  * Fills a new file with sessions for `servers/tsgi.js`: the first is made by the application, the others are copies of its
  * rows, written past the driver.
  * @param {string} file
- * @param {Stored} stored
+ * @param {Filling} filling
  */
-export async function storeSessions(file, { sessions, keys = 1, bytes = 10, halfEnded = false }) {
+export async function fill(file, { sessions, keys = 1, bytes = 10, halfEnded = false }) {
   await makeOne(file, keys, bytes);
   const handle = new Database(file);
   handle.pragma('synchronous = OFF');
@@ -43,7 +30,26 @@ export async function storeSessions(file, { sessions, keys = 1, bytes = 10, half
   handle.close();
 }
 
-/** @param {number} number */
+/**
+ * The cookie of one of them.
+ * @param {number} number From 1 on.
+ */
+export function cookieOf(number) {
+  return `${COOKIE}=${idOf(number)}`;
+}
+
+/**
+ * What one of them is stored under.
+ * @param {number} number From 1 on.
+ */
+export function storedKeyOf(number) {
+  return /** @type {import('tsgi').SessionKey} */ (keyOf(idOf(number)));
+}
+
+/**
+ * Of which the keys are far apart, although they are neighbours.
+ * @param {number} number
+ */
 function idOf(number) {
   return String(number).padStart(43, '0');
 }
@@ -64,7 +70,11 @@ async function makeOne(file, keys, bytes) {
             }
             return text('');
           }),
-          { app: 'bench', setupEnvironment: true, limits: { value: Infinity, app: Infinity, session: Infinity } },
+          {
+            app: 'bench',
+            setupEnvironment: true,
+            limits: { value: Infinity, app: Infinity, session: Infinity },
+          },
         ),
         { name: COOKIE },
       ),
@@ -114,4 +124,6 @@ const SESSIONS = `${COOKIE}Sessions`;
 const VALUES = `${COOKIE}SessionStore`;
 
 /** Made two lifetimes ago, so over for one. */
-const PAST = ['createdAt', 'accessed', 'expireTime'].map((moment) => `${moment} = ${moment} - ${2 * LIFETIME}`);
+const PAST = ['createdAt', 'accessed', 'expireTime'].map(
+  (moment) => `${moment} = ${moment} - ${2 * LIFETIME}`,
+);
