@@ -9,13 +9,11 @@ declare module 'express' {
     send(body: string): void;
   }
 
+  type Handler = (request: IncomingMessage & { session: Session }, response: Response) => void;
+
   interface Application {
     disable(setting: string): void;
-    use(middleware: object): void;
-    get(
-      path: string,
-      handler: (request: IncomingMessage & { session: Session }, response: Response) => void,
-    ): void;
+    get(path: string, ...handlers: (Handler | object)[]): void;
     listen(port: number, host: string, listening: () => void): { address(): { port: number } };
   }
 
@@ -23,19 +21,18 @@ declare module 'express' {
 }
 
 declare module 'express-session' {
-  export interface Stored {
-    cookie: object;
+  export interface Session {
+    cookie: { expires: Date; maxAge: number };
     name?: string;
     count?: number;
   }
-
-  export type Session = Stored;
 
   interface Options {
     name: string;
     secret: string;
     resave: boolean;
     saveUninitialized: boolean;
+    rolling?: boolean;
     cookie: { maxAge: number; sameSite: 'lax' };
     store: object;
   }
@@ -45,6 +42,48 @@ declare module 'express-session' {
     const Store: new () => object;
   }
   export default session;
+}
+
+declare module 'better-sqlite3-session-store' {
+  import type { Database } from 'better-sqlite3';
+
+  interface Options {
+    client: Database;
+    expired: { clear: boolean; intervalMs: number };
+  }
+
+  export default function sqliteStore(session: object): new (options: Options) => object;
+}
+
+declare module 'fastify-session-better-sqlite3-store' {
+  import type { SessionStore } from '@fastify/session';
+  import type { Database } from 'better-sqlite3';
+
+  const SqliteStore: new (database: Database) => SessionStore;
+  export default SqliteStore;
+}
+
+declare module 'koa' {
+  import type { RequestListener } from 'node:http';
+
+  export interface Session {
+    name?: string;
+    count?: number;
+    maxAge: number;
+    _expire: number;
+    toJSON(): object;
+  }
+
+  export interface Context {
+    path: string;
+    body: string;
+    session: Session;
+  }
+
+  export default class Koa {
+    use(middleware: (context: Context, next: () => Promise<void>) => void | Promise<void>): void;
+    callback(): RequestListener;
+  }
 }
 
 declare module 'autocannon' {

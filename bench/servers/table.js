@@ -15,9 +15,7 @@ export const COOKIE = 'testEnv';
  * @param {import('./options.js').Options['durability']} [durability] Default: as that of `database()`.
  */
 export function openTable(file, durability = 'power') {
-  const database = new Database(file);
-  database.pragma('journal_mode = WAL');
-  database.pragma(`synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`);
+  const database = openDatabase(file, durability);
   database.exec(
     `CREATE TABLE IF NOT EXISTS sessions (
       key TEXT PRIMARY KEY,
@@ -26,6 +24,17 @@ export function openTable(file, durability = 'power') {
       data TEXT NOT NULL
     ) STRICT, WITHOUT ROWID`,
   );
+  return database;
+}
+
+/**
+ * @param {string} file
+ * @param {import('./options.js').Options['durability']} durability
+ */
+export function openDatabase(file, durability) {
+  const database = new Database(file);
+  database.pragma('journal_mode = WAL');
+  database.pragma(`synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`);
   return database;
 }
 
