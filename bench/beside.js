@@ -1,12 +1,13 @@
 // @ts-check
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, totalmem, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { writeInto } from './report.js';
+import { machine } from './machine.js';
+import { writeInto } from './write-into.js';
 
-// What the programs beside `run.js` share: options, folders, tables.
+// What the programs beside `run.js` share.
 
 /**
  * Reads the command line: each number by its name, its first value as a rule and the second with `--quick`.
@@ -49,11 +50,12 @@ export async function withFolder(use) {
  * Prints a result, and with `--write` puts it into a file of this folder.
  * @param {string} name
  * @param {readonly string[]} parts
- * @param {{ write: boolean }} options
+ * @param {{ write: boolean, loader?: string }} options
  */
-export async function tell(name, parts, { write }) {
+export async function tell(name, parts, { write, loader = 'load by Node itself' }) {
   progress('');
-  const text = [describe(name), ...parts].join('\n\n');
+  const command = ['node', `bench/${name}.js`, ...process.argv.slice(2)].join(' ');
+  const text = [machine(command, loader), ...parts].join('\n\n');
   process.stdout.write(`${text}\n`);
   if (write) await writeInto(join(import.meta.dirname, `${name}.md`), text);
 }
@@ -73,27 +75,6 @@ export function progress(line) {
 }
 
 /**
- * A table in Markdown that also reads well on a terminal; all columns but the first hold numbers.
- * @param {readonly string[]} head
- * @param {readonly (readonly string[])[]} rows
- */
-export function table(head, rows) {
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  const lines = [head, rule, ...rows].map((cells) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
-  );
-  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
-
-/** @param {readonly number[]} values */
-export function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
-}
-
-/**
  * With three digits that mean something, and all those before the point.
  * @param {number} value
  */
@@ -101,15 +82,6 @@ export function figure(value) {
   if (Number.isNaN(value)) return '–';
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en');
   return value.toFixed(Math.abs(value) < 10 ? 2 : 1);
-}
-
-/**
- * The median, and in parentheses the least and the most.
- * @param {readonly number[]} values
- */
-export function spread(values) {
-  if (values.some(Number.isNaN)) return '–';
-  return `${figure(median(values))} (${figure(Math.min(...values))}–${figure(Math.max(...values))})`;
 }
 
 /**
@@ -131,13 +103,4 @@ function wholeNumber(name, given, otherwise) {
   const number = given === undefined ? otherwise : Number(given);
   if (Number.isInteger(number) && number > 0) return number;
   throw new Error(`--${name} got ${String(given)}. Give a whole number from 1 on.`);
-}
-
-/** @param {string} name */
-function describe(name) {
-  const command = ['node', `bench/${name}.js`, ...process.argv.slice(2)].join(' ');
-  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
-  const machine = `${cpus()[0]?.model.trim() ?? 'unknown'}, ${availableParallelism()} cores, ${memory}`;
-  const date = new Date().toISOString().slice(0, 10);
-  return `- \`${command}\`, ${date}\n- ${machine}; Node ${process.versions.node} on ${process.platform}`;
 }

@@ -64,7 +64,7 @@ async function makeOne(file, keys, bytes) {
     database(
       environment(
         session(
-          cgi((environ) => {
+          cgi((/** @type {import('tsgi').Environ & import('tsgi').SessionLayer} */ environ) => {
             for (let key = 1; key <= keys; key += 1) {
               environ['web.session.store'].set(key === 1 ? 'name' : `key${key}`, 'x'.repeat(bytes));
             }
@@ -124,6 +124,6 @@ const SESSIONS = `${COOKIE}Sessions`;
 const VALUES = `${COOKIE}SessionStore`;
 
 /** Made two lifetimes ago, so over for one. */
-const PAST = ['createdAt', 'accessed', 'expireTime'].map(
-  (moment) => `${moment} = ${moment} - ${2 * LIFETIME}`,
-);
+const PAST = ['createdAt', 'accessed', 'expireTime']
+  .map((moment) => `${moment} = ${moment} - ${2 * LIFETIME}`)
+  .join(', ');

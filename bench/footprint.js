@@ -1,12 +1,14 @@
 // @ts-check
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { figure, median, progress, readOptions, rotated, spread, table, tell } from './beside.js';
+import { figure, progress, readOptions, rotated, tell } from './beside.js';
 import { Browser } from './browser.js';
 import { loader } from './load.js';
+import { table } from './markdown.js';
+import { median, spread } from './numbers.js';
 import { withServer } from './process.js';
+import { PROGRAMS } from './programs.js';
 import { StoredSessions } from './stored.js';
 
 // node bench/footprint.js: how soon a server answers, how much memory it takes, and how late its event loop is.
@@ -20,20 +22,12 @@ const options = readOptions({
 });
 
 /** What the others are compared with. */
-const LIMIT = 'one-commit';
+const LIMIT = PROGRAMS['one-commit'].name;
 
-const SERVERS = [
-  { name: 'tsgi', program: import.meta.resolve('./servers/tsgi.js') },
-  { name: LIMIT, program: import.meta.resolve('./limits/one-commit.js') },
-  { name: 'bare', program: import.meta.resolve('./limits/bare.js') },
-  ...['express', 'fastify', 'koa', 'hono'].map((name) => ({
-    name,
-    program: import.meta.resolve(`./servers/${name}.js`),
-  })),
-].filter(({ program }) => existsSync(fileURLToPath(program)));
-
-/** All but the one that has no sessions. */
-const READERS = SERVERS.filter(({ name }) => name !== 'bare');
+const { tsgi, 'one-commit': limit, bare, ...others } = PROGRAMS;
+const PEERS = [others.express, others.fastify, others.koa, others.hono];
+const READERS = [tsgi, limit, ...PEERS];
+const SERVERS = [tsgi, limit, bare, ...PEERS];
 
 const SESSIONS = 1000;
 
@@ -49,7 +43,10 @@ const starts = await measureStarts();
 const memory = await measureMemory();
 const delays = await measureDelays();
 await stored.remove();
-await tell('footprint', [tableOfStarts(), tableOfMemory(), tableOfDelays()], options);
+await tell('footprint', [tableOfStarts(), tableOfMemory(), tableOfDelays()], {
+  ...options,
+  loader: load.name,
+});
 
 /** @typedef {{ first: number, again: number }} Start Milliseconds to the first reply: with a new database, and with that. */
 
@@ -162,16 +159,16 @@ function tableOfStarts() {
     (starts.get(name) ?? []).map((one) => one[which]);
   const rows = SERVERS.map(({ name }) => [
     name,
-    spread(of(name, 'first')),
+    spread(of(name, 'first'), figure),
     figure(median(of(name, 'first')) / median(of(LIMIT, 'first'))),
-    spread(of(name, 'again')),
+    spread(of(name, 'again'), figure),
     figure(median(of(name, 'again')) / median(of(LIMIT, 'again'))),
   ]);
   return table(['first reply, ms', 'new database', `× ${LIMIT}`, 'the same again', `× ${LIMIT}`], rows);
 }
 
 function tableOfMemory() {
-  const limit = memory.get(LIMIT) ?? [];
+  const sizesOfLimit = memory.get(LIMIT) ?? [];
   const rows = READERS.map(({ name }) => {
     const sizes = memory.get(name) ?? [];
     const grown = at(sizes, PARTS) - at(sizes, Math.round(PARTS / 3));
@@ -179,9 +176,9 @@ function tableOfMemory() {
     return [
       name,
       figure(rest),
-      signed(rest - at(limit, 0)),
+      signed(rest - at(sizesOfLimit, 0)),
       figure(last),
-      figure(last / at(limit, PARTS)),
+      figure(last / at(sizesOfLimit, PARTS)),
       figure(Math.max(...sizes)),
       signed(grown),
       sizes.slice(1).map(Math.round).join(' '),
@@ -195,7 +192,7 @@ function tableOfMemory() {
 function tableOfDelays() {
   const rows = READERS.map(({ name }) => {
     const of = (/** @type {keyof Delays} */ which) => (delays.get(name) ?? []).map((one) => one[which]);
-    return [name, spread(of('p50')), spread(of('p99')), spread(of('max'))];
+    return [name, spread(of('p50'), figure), spread(of('p99'), figure), spread(of('max'), figure)];
   });
   return table(['delay of the event loop under reads, ms', 'p50', 'p99', 'longest'], rows);
 }

@@ -2,9 +2,11 @@
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
-import { progress, readOptions, spread, table, tell, withFolder } from './beside.js';
+import { figure, progress, readOptions, tell, withFolder } from './beside.js';
 import { Browser } from './browser.js';
 import { cookieOf, fill } from './fill.js';
+import { table } from './markdown.js';
+import { spread } from './numbers.js';
 import { withServer } from './process.js';
 
 // node bench/sweep.js: how long the event loop is kept while a million sessions are swept, of which half have ended.
@@ -121,7 +123,7 @@ function read(browser, perSecond) {
  * @param {readonly Sweep[]} sweeps
  */
 function rowOf({ durability, readers }, sweeps) {
-  const of = (/** @type {(sweep: Sweep) => number} */ figure) => spread(sweeps.map(figure));
+  const of = (/** @type {(sweep: Sweep) => number} */ value) => spread(sweeps.map(value), figure);
   return [
     durability,
     String(readers),
