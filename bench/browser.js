@@ -18,7 +18,7 @@ export const HEADERS = {
 /**
  * @typedef {object} Answer
  * @property {string} body
- * @property {string | undefined} setCookie
+ * @property {string[]} setCookie
  * @property {string[]} head Names and values in turn, as sent.
  */
 
@@ -47,7 +47,7 @@ export class Browser {
         response.once('error', reject);
         response.once('end', () => {
           if (response.statusCode === 200) {
-            resolve({ body, setCookie: response.headers['set-cookie']?.[0], head: response.rawHeaders });
+            resolve({ body, setCookie: response.headers['set-cookie'] ?? [], head: response.rawHeaders });
           } else {
             reject(new Error(`${path} answered ${response.statusCode ?? 0}: ${body}`));
           }
@@ -71,7 +71,7 @@ export class Browser {
 
   async #visitor() {
     const { body: name, setCookie } = await this.get('/new');
-    if (setCookie === undefined) throw new Error('/new set no cookie.');
-    return { name, cookie: setCookie.slice(0, setCookie.indexOf(';')) };
+    if (setCookie.length === 0) throw new Error('/new set no cookie.');
+    return { name, cookie: setCookie.map((line) => line.slice(0, line.indexOf(';'))).join('; ') };
   }
 }

@@ -87,16 +87,12 @@ declare module 'koa' {
 }
 
 declare module 'autocannon' {
-  interface Client {
-    setRequests(requests: readonly object[]): void;
-  }
-
   interface Options {
     url: string;
     connections: number;
     duration: number;
     headers: Record<string, string>;
-    setupClient: (client: Client) => void;
+    requests?: readonly { setupRequest: (request: object) => object }[];
   }
 
   interface Result {
@@ -104,6 +100,7 @@ declare module 'autocannon' {
     non2xx: number;
     duration: number;
     requests: { total: number };
+    latency: { p50: number; p99: number };
   }
 
   export default function autocannon(options: Options): Promise<Result>;

@@ -5,16 +5,18 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { HEADERS } from './browser.js';
+import { LOAD_CORE, onCores } from './cores.js';
 
 /**
  * @typedef {object} Task
  * @property {string} url
  * @property {number} connections
  * @property {number} seconds
- * @property {readonly string[]} cookies Sent in turn; none: no cookie is sent.
+ * @property {string} [cookies] A file with one on each line. Without it no cookie is sent.
+ * @property {'turn' | 'random'} [order] Which cookie comes next.
  */
 
-/** @typedef {{ requests: number, seconds: number, errors: number }} Done */
+/** @typedef {{ requests: number, seconds: number, errors: number, p50: number, p99: number }} Done Latency in milliseconds. */
 
 /**
  * @typedef {object} Loader
@@ -43,29 +45,22 @@ async function versionOfWrk() {
 }
 
 /** @param {Task} task */
-function runWrk({ url, connections, seconds, cookies }) {
+function runWrk({ url, connections, seconds, ...cookies }) {
   const headers = Object.entries(HEADERS).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const amount = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'];
-  return run('wrk', [
-    ...amount,
-    ...headers,
-    '-s',
-    join(import.meta.dirname, 'wrk.lua'),
-    url,
-    '--',
-    ...cookies,
-  ]);
+  const script = ['-s', join(import.meta.dirname, 'wrk.lua')];
+  return run('wrk', [...amount, ...headers, ...script, url, '--', ...chosen(cookies)]);
 }
 
 /** @param {Task} task */
-function runAutocannon({ url, connections, seconds, cookies }) {
-  return run(process.execPath, [
-    fileURLToPath(import.meta.resolve('./autocannon.js')),
-    url,
-    String(connections),
-    String(seconds),
-    ...cookies,
-  ]);
+function runAutocannon({ url, connections, seconds, ...cookies }) {
+  const script = fileURLToPath(import.meta.resolve('./autocannon.js'));
+  return run(process.execPath, [script, url, String(connections), String(seconds), ...chosen(cookies)]);
+}
+
+/** @param {Pick<Task, 'cookies' | 'order'>} task */
+function chosen({ cookies, order = 'turn' }) {
+  return cookies === undefined ? [] : [cookies, order];
 }
 
 /**
@@ -74,7 +69,8 @@ function runAutocannon({ url, connections, seconds, cookies }) {
  * @param {string[]} args
  */
 async function run(program, args) {
-  const { stdout } = await execute(program, args);
+  const [command, ...rest] = onCores(LOAD_CORE, program, args);
+  const { stdout } = await execute(command, rest);
   /** @type {unknown} */
   const parsed = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
   const done = /** @type {Done} */ (parsed);

@@ -1,57 +1,54 @@
 // @ts-check
-import { Browser } from './browser.js';
 import { withServer } from './process.js';
-
-/** Ours, and those that it is compared with. */
-export const SERVERS = [
-  { name: 'tsgi', program: import.meta.resolve('./servers/tsgi.js') },
-  { name: 'hand-written', program: import.meta.resolve('./servers/hand-written.js') },
-  { name: 'express', program: import.meta.resolve('./servers/express.js') },
-];
+import { PROGRAMS } from './programs.js';
 
 /**
- * @typedef {object} Workload
- * @property {string} name
- * @property {string} path
- * @property {number} sessions How many sessions there are before, whose cookies are sent in turn.
+ * @typedef {object} Sample
+ * @property {number} round
+ * @property {string} workload
+ * @property {import('./programs.js').Name} server
+ * @property {'power' | 'process'} durability
+ * @property {number} connections
+ * @property {number} rate Requests per second.
+ * @property {number | null} cpu CPU microseconds per request, where they can be known.
+ * @property {number} p50 Milliseconds.
+ * @property {number} p99
  */
-
-/** @type {readonly Workload[]} */
-export const WORKLOADS = [
-  { name: 'hello', path: '/hello', sessions: 0 },
-  { name: 'session read', path: '/read', sessions: 1000 },
-  { name: 'session write', path: '/write', sessions: 1000 },
-  { name: 'new session', path: '/new', sessions: 0 },
-];
 
 /** Seconds that every server is given to get warm. */
 const WARM_UP = 2;
 
 /**
- * Measures one server once, in a new process on a new database, with no other server alive.
- * @param {import('./process.js').Server} program
- * @param {Workload} workload
- * @param {import('./load.js').Loader} load
- * @param {{ seconds: number, connections: number }} options
- * @returns {Promise<{ rate: number, cpu: number }>} Requests per second, and CPU microseconds per request.
+ * Measures one server once, in a new process on a database of its own, with no other server alive.
+ * @param {import('./plan.js').Cell} cell
+ * @param {object} options
+ * @param {number} options.round
+ * @param {number} options.seconds
+ * @param {import('./load.js').Loader} options.load
+ * @param {import('./stored.js').StoredSessions} options.stored
+ * @returns {Promise<Sample>}
  */
-export function measure(program, { path, sessions }, load, { seconds, connections }) {
-  return withServer(program, async (server) => {
-    const task = { url: server.url + path, connections, cookies: await cookiesOf(server.url, sessions) };
-    await load.run({ ...task, seconds: Math.min(seconds, WARM_UP) });
-    const before = server.cpuTime();
-    const done = await load.run({ ...task, seconds });
-    return { rate: done.requests / done.seconds, cpu: (server.cpuTime() - before) / done.requests };
-  });
-}
-
-/**
- * @param {string} origin
- * @param {number} count
- */
-async function cookiesOf(origin, count) {
-  const browser = new Browser(origin);
-  const visitors = await browser.visitors(count);
-  browser.close();
-  return visitors.map(({ cookie }) => cookie);
+export async function measure(
+  { workload, server, durability, connections },
+  { round, seconds, load, stored },
+) {
+  const program = PROGRAMS[server];
+  const { path, sessions, order } = workload;
+  const begin = sessions === 0 ? undefined : await stored.of(program, sessions);
+  const started = { ...program, options: { ...program.options, durability } };
+  return withServer(
+    started,
+    async (running) => {
+      const cookies = begin === undefined ? {} : { cookies: begin.cookies, order };
+      const task = { url: running.url + path, connections, ...cookies };
+      await load.run({ ...task, seconds: Math.min(seconds, WARM_UP) });
+      const before = running.cpuTime();
+      const done = await load.run({ ...task, seconds });
+      const cpu = (running.cpuTime() - before) / done.requests;
+      const rate = done.requests / done.seconds;
+      const measured = { rate, cpu: Number.isNaN(cpu) ? null : cpu, p50: done.p50, p99: done.p99 };
+      return { round, workload: workload.name, server, durability, connections, ...measured };
+    },
+    begin?.database,
+  );
 }

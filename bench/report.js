@@ -1,164 +1,203 @@
 // @ts-check
-import { readFile, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { cpus, totalmem } from 'node:os';
-import process from 'node:process';
-import Database from 'better-sqlite3';
-import { SERVERS, WORKLOADS } from './measure.js';
+import { table } from './markdown.js';
+import { median, milliseconds, ratio, spread, whole } from './numbers.js';
+import { OURS_AND_LIMITS, PEERS, PROGRAMS } from './programs.js';
+import { Results } from './results.js';
+
+/** @typedef {import('./results.js').Server} Server */
+/** @typedef {import('./programs.js').Name} Name */
+/** @typedef {Server['durability']} Durability */
 
 /**
- * @typedef {object} Sample
- * @property {string} workload
- * @property {string} server
- * @property {number} rate Requests per second.
- * @property {number} cpu CPU microseconds per request.
+ * The result in Markdown: a part for each question that something was measured for.
+ * @param {import('./run.js').Run} run
  */
-
-/**
- * Two tables: ours beside the others, and what each was measured with.
- * @param {readonly Sample[]} samples
- * @returns {string[]}
- */
-export function report(samples) {
-  return [relative(samples), absolute(samples)];
-}
-
-/**
- * On what, with what and how it was measured.
- * @param {string} loader
- * @param {readonly string[]} options
- */
-export function describeRun(loader, options) {
-  const command = ['npm run bench', ...(options.length > 0 ? ['--', ...options] : [])].join(' ');
-  const [cpu] = cpus();
-  const machine = `${cpu?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
-  const sqlite = `better-sqlite3 ${versionOf('better-sqlite3')} (SQLite ${sqliteVersion()})`;
-  const peers = `express ${versionOf('express')}, express-session ${versionOf('express-session')}`;
-  const date = new Date().toISOString().slice(0, 10);
+export function report({ samples, connections }) {
+  const results = new Results(samples);
   return [
-    `- \`${command}\`, ${date}, tsgi ${versionOf('tsgi')}`,
-    `- ${machine}; Node ${process.versions.node} on ${process.platform}`,
-    `- ${sqlite}, ${peers}, ${loader}`,
-  ].join('\n');
+    besideLimits(results, 'process', connections),
+    besideLimits(results, 'power', connections),
+    besidePeers(results, 'power', connections),
+    besidePeers(results, 'process', connections),
+    oneConnection(results),
+    besideBare(results, connections),
+    million(results, connections),
+    absolute(results, connections),
+  ].filter((part) => part !== '');
 }
 
 /**
- * Puts a text between the two markers of a file.
- * @param {string} file
- * @param {string} text
+ * @param {Results} results
+ * @param {Durability} durability
+ * @param {number} connections
  */
-export async function writeInto(file, text) {
-  const before = await readFile(file, 'utf8');
-  const [from, to] = [before.indexOf(BEGIN), before.indexOf(END)];
-  if (from === -1 || to < from) throw new Error(`${file} has no "${BEGIN}" with "${END}" after it.`);
-  await writeFile(file, `${before.slice(0, from + BEGIN.length)}\n\n${text}\n\n${before.slice(to)}`);
-}
-
-const BEGIN = '<!-- result -->';
-const END = '<!-- end of result -->';
-
-/** @param {readonly Sample[]} samples */
-function relative(samples) {
-  const [ours = '', ...others] = SERVERS.map(({ name }) => name);
-  const head = [`${ours} beside`, ...others.flatMap((other) => [other, 'by CPU'])];
-  const rows = WORKLOADS.map(({ name }) => {
-    const own = of(samples, name, ours);
-    return [name, ...others.flatMap((other) => compared(own, of(samples, name, other)))];
-  });
-  return table(head, rows);
-}
-
-/**
- * How many times the others' requests per second ours answers, and how many times it does with the same CPU time. Each
- * round is compared by itself, since its measurements are neighbours in time.
- * @param {readonly Sample[]} ours
- * @param {readonly Sample[]} others
- */
-function compared(ours, others) {
-  const rates = ours.map(({ rate }, round) => rate / (others[round]?.rate ?? NaN));
-  const cpus = ours.map(({ cpu }, round) => (others[round]?.cpu ?? NaN) / cpu);
-  return [spread(rates, ratio), spread(cpus, ratio)];
-}
-
-/** @param {readonly Sample[]} samples */
-function absolute(samples) {
-  const rows = WORKLOADS.flatMap(({ name }) =>
-    SERVERS.map((server) => {
-      const measured = of(samples, name, server.name);
-      const rates = measured.map(({ rate }) => rate);
-      const cpus = measured.map(({ cpu }) => cpu);
-      return [name, server.name, spread(rates, whole), spread(cpus, whole)];
-    }),
+function besideLimits(results, durability, connections) {
+  const [ours, one, group] = [...inRow(OURS_AND_LIMITS, durability, connections)];
+  if (ours === undefined || one === undefined || group === undefined) return '';
+  const rows = results
+    .workloads(ours, one, group)
+    .map(({ name, title }) => [
+      title,
+      ...[one, group].flatMap((limit) => compared(results, name, ours, limit)),
+    ]);
+  return part(
+    `tsgi beside the limits, both with durability \`${durability}\``,
+    'How many times the requests per second of the limit, how many times the requests with the same CPU time, and how many times its 99th percentile of latency (here less is better).',
+    ['workload', 'one commit', 'by CPU', 'p99', 'group commit', 'by CPU', 'p99'],
+    rows,
   );
-  return table(['workload', 'server', 'requests/s', 'CPU µs/request'], rows);
 }
 
 /**
- * @param {readonly Sample[]} samples
+ * @param {Results} results
  * @param {string} workload
- * @param {string} server
+ * @param {Server} ours
+ * @param {Server} other
  */
-function of(samples, workload, server) {
-  return samples.filter((sample) => sample.workload === workload && sample.server === server);
+function compared(results, workload, ours, other) {
+  return [
+    spread(results.ratios(workload, ours, other, 'rate'), ratio),
+    spread(results.ratios(workload, other, ours, 'cpu'), ratio),
+    spread(results.ratios(workload, ours, other, 'p99'), ratio),
+  ];
 }
 
 /**
- * The median, and in parentheses the least and the most.
- * @param {readonly number[]} values
- * @param {(value: number) => string} format
+ * @param {Results} results
+ * @param {Durability} durability Ours.
+ * @param {number} connections
  */
-function spread(values, format) {
-  if (values.some(Number.isNaN)) return '–';
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  const median = (at(sorted, Math.floor(middle)) + at(sorted, Math.ceil(middle))) / 2;
-  return `${format(median)} (${format(at(sorted, 0))}–${format(at(sorted, sorted.length - 1))})`;
+function besidePeers(results, durability, connections) {
+  const [ours] = inRow(['tsgi'], durability, connections);
+  if (ours === undefined) return '';
+  const peers = inRow(PEERS, 'process', connections).filter(
+    (peer) => results.workloads(ours, peer).length > 0,
+  );
+  const rows =
+    peers.length === 0
+      ? []
+      : results.workloads(ours, ...peers).map(({ name, title }) => {
+          const cells = peers.map((peer) => {
+            const rate = median(results.ratios(name, ours, peer, 'rate'));
+            const cpu = median(results.ratios(name, peer, ours, 'cpu'));
+            return `${ratio(rate)} / ${Number.isNaN(cpu) ? '–' : ratio(cpu)}`;
+          });
+          return [title, ...cells];
+        });
+  return part(
+    `tsgi with durability \`${durability}\` beside the peers with \`process\``,
+    'How many times the requests per second and, after the stroke, how many times the requests with the same CPU time.',
+    ['workload', ...peers.map(({ server }) => PROGRAMS[server].name)],
+    rows,
+  );
+}
+
+/** @param {Results} results */
+function oneConnection(results) {
+  const [ours, one] = inRow(['tsgi', 'one-commit'], 'process', 1);
+  if (ours === undefined || one === undefined) return '';
+  const rows = results
+    .workloads(ours, one)
+    .map(({ name, title }) => [
+      title,
+      spread(results.values(name, ours, 'p50'), milliseconds),
+      spread(results.values(name, one, 'p50'), milliseconds),
+      spread(results.ratios(name, ours, one, 'p50'), ratio),
+    ]);
+  return part(
+    'One connection, both with durability `process`',
+    'The median latency in milliseconds, and how many times that of the limit ours is (less is better).',
+    ['workload', 'tsgi', 'one commit', 'ratio'],
+    rows,
+  );
 }
 
 /**
- * @param {readonly number[]} values
- * @param {number} i
+ * @param {Results} results
+ * @param {number} connections
  */
-function at(values, i) {
-  return values[i] ?? NaN;
-}
-
-/** @param {number} value */
-function ratio(value) {
-  return value.toFixed(value < 10 ? 2 : 1);
-}
-
-/** @param {number} value */
-function whole(value) {
-  return Math.round(value).toLocaleString('en');
+function besideBare(results, connections) {
+  const [bare, ...others] = inRow(['bare', ...OURS_AND_LIMITS], 'process', connections);
+  if (bare === undefined || results.workloads(bare).length === 0) return '';
+  const rows = others
+    .filter((other) => results.workloads(bare, other).length > 0)
+    .map((other) => [
+      PROGRAMS[other.server].name,
+      spread(results.ratios('hello', other, bare, 'rate'), ratio),
+      spread(results.ratios('hello', bare, other, 'cpu'), ratio),
+    ]);
+  return part(
+    'hello beside node:http alone',
+    'How many times the requests per second of a server with one constant reply, and how many times the requests with the same CPU time.',
+    ['server', 'bare', 'by CPU'],
+    rows,
+  );
 }
 
 /**
- * A table in Markdown that also reads well on a terminal; all columns but the first hold numbers.
+ * @param {Results} results
+ * @param {number} connections
+ */
+function million(results, connections) {
+  const servers = inRow(OURS_AND_LIMITS, 'process', connections);
+  const rows = servers.flatMap((server) => {
+    const names = results.workloads(server).map(({ name }) => name);
+    if (!names.includes('1m') || !names.includes('read')) return [];
+    const rates = results.ratios('1m', server, server, 'rate', 'read');
+    const cpus = results.ratios('1m', server, server, 'cpu', 'read').map((value) => 1 / value);
+    return [[PROGRAMS[server.server].name, spread(rates, ratio), spread(cpus, ratio)]];
+  });
+  return part(
+    'Reads of 1,000,000 sessions at random beside reads of 1,000',
+    'How many times the requests per second, and how many times the requests with the same CPU time.',
+    ['server', 'requests/s', 'by CPU'],
+    rows,
+  );
+}
+
+/**
+ * @param {Results} results
+ * @param {number} connections
+ */
+function absolute(results, connections) {
+  const rows = results.all().map(({ workload, server, durability, connections: used }) => {
+    const measured = { server, durability, connections: used };
+    /** @param {import('./results.js').Figure} figure @param {(value: number) => string} format */
+    const cell = (figure, format) => spread(results.values(workload.name, measured, figure), format);
+    const name = `${PROGRAMS[server].name}, ${durability}${used === connections ? '' : `, ${used} connection`}`;
+    return [
+      workload.title,
+      name,
+      cell('rate', whole),
+      cell('cpu', whole),
+      cell('p50', milliseconds),
+      cell('p99', milliseconds),
+    ];
+  });
+  return part(
+    'All figures',
+    'The median of all rounds, in parentheses the least and the most. Latencies are in milliseconds.',
+    ['workload', 'server', 'requests/s', 'CPU µs/request', 'p50', 'p99'],
+    rows,
+  );
+}
+
+/**
+ * @param {string} title
+ * @param {string} sentence
  * @param {readonly string[]} head
  * @param {readonly (readonly string[])[]} rows
  */
-function table(head, rows) {
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  const lines = [head, rule, ...rows].map((cells) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
-  );
-  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+function part(title, sentence, head, rows) {
+  return rows.length === 0 ? '' : [`### ${title}`, sentence, table(head, rows)].join('\n\n');
 }
 
-const require = createRequire(import.meta.url);
-
-/** @param {string} name */
-function versionOf(name) {
-  /** @type {unknown} */
-  const found = require(`${name}/package.json`);
-  return /** @type {{ version: string }} */ (found).version;
-}
-
-function sqliteVersion() {
-  const database = new Database(':memory:');
-  const version = database.prepare('SELECT sqlite_version()').pluck().get();
-  database.close();
-  return String(version);
+/**
+ * @param {readonly Name[]} servers
+ * @param {Durability} durability
+ * @param {number} connections
+ * @returns {Server[]}
+ */
+function inRow(servers, durability, connections) {
+  return servers.map((server) => ({ server, durability, connections }));
 }

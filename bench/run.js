@@ -1,69 +1,73 @@
 // @ts-check
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
+import { readArguments } from './arguments.js';
+import { chart } from './chart.js';
 import { check } from './check.js';
 import { loader } from './load.js';
-import { measure, SERVERS, WORKLOADS } from './measure.js';
-import { describeRun, report, writeInto } from './report.js';
+import { machine } from './machine.js';
+import { measure } from './measure.js';
+import { nameOf, plan } from './plan.js';
+import { report } from './report.js';
+import { StoredSessions } from './stored.js';
+import { writeInto } from './write-into.js';
 
 // npm run bench: how fast an application behind all five layers is beside servers that do the same work.
 
-const options = readOptions();
-const load = await loader();
+/** @typedef {{ description: string, connections: number, samples: import('./measure.js').Sample[] }} Run */
 
-progress('checking the servers');
-await check(SERVERS);
-const samples = await measureAll();
-const text = [describeRun(load.name, process.argv.slice(2)), ...report(samples)].join('\n\n');
+const options = readArguments();
+const run = options.from === undefined ? await newRun() : await readRun(options.from);
+const text = [run.description, ...report(run)].join('\n\n');
 
 process.stdout.write(`${text}\n`);
-if (options.write) await writeInto(join(import.meta.dirname, 'README.md'), text);
+if (options.json !== undefined) await writeFile(options.json, JSON.stringify(run));
+if (options.write) {
+  await writeInto(join(import.meta.dirname, 'README.md'), text);
+  await writeFile(join(import.meta.dirname, 'result.svg'), chart(run));
+}
 
-/** Every round measures every cell once, so that noise which lasts falls on all of them; who is first changes. */
-async function measureAll() {
-  /** @type {import('./report.js').Sample[]} */
+/** @returns {Promise<Run>} */
+async function newRun() {
+  const load = await loader();
+  const cells = plan(options);
+  progress('checking the servers');
+  await check(new Set(cells.flat().map(({ server }) => server)));
+  const samples = await measureAll(cells, load);
+  return { description: machine(options.command, load.name), connections: options.connections, samples };
+}
+
+/**
+ * Every round measures every cell once, so that noise which lasts falls on all of them; who is first changes.
+ * @param {readonly import('./plan.js').Cell[][]} cells
+ * @param {import('./load.js').Loader} load
+ */
+async function measureAll(cells, load) {
+  const stored = new StoredSessions();
   const samples = [];
-  for (let round = 0; round < options.rounds; round += 1) {
-    for (const workload of WORKLOADS) {
-      for (const server of rotated(SERVERS, round)) {
-        progress(`round ${round + 1} of ${options.rounds}: ${workload.name}, ${server.name}`);
-        const measured = await measure(server, workload, load, options);
-        samples.push({ workload: workload.name, server: server.name, ...measured });
+  try {
+    for (let round = 0; round < options.rounds; round += 1) {
+      for (const cell of cells.flatMap((some) => rotated(some, round))) {
+        progress(`round ${round + 1} of ${options.rounds}: ${nameOf(cell)}`);
+        samples.push(await measure(cell, { round, seconds: options.seconds, load, stored }));
       }
     }
+  } finally {
+    await stored.remove();
   }
   progress('');
   return samples;
 }
 
-function readOptions() {
-  const { values } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
-      connections: { type: 'string' },
-      write: { type: 'boolean', default: false },
-    },
-  });
-  return {
-    rounds: count('rounds', values.rounds, values.quick ? 3 : 5),
-    seconds: count('seconds', values.seconds, values.quick ? 1 : 3),
-    connections: count('connections', values.connections, 64),
-    write: values.write,
-  };
-}
-
 /**
- * @param {string} name
- * @param {string | undefined} given
- * @param {number} otherwise
+ * @param {string} file
+ * @returns {Promise<Run>}
  */
-function count(name, given, otherwise) {
-  const number = given === undefined ? otherwise : Number(given);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new Error(`--${name} got ${String(given)}. Give a whole number from 1 on.`);
+async function readRun(file) {
+  /** @type {unknown} */
+  const parsed = JSON.parse(await readFile(file, 'utf8'));
+  return /** @type {Run} */ (parsed);
 }
 
 /**

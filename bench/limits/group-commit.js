@@ -1,5 +1,6 @@
 // @ts-check
 import { createServer } from 'node:http';
+import { setImmediate } from 'node:timers';
 import { begin, commit } from './database.js';
 import { listen } from './listen.js';
 import { routeOf, send } from './routes.js';

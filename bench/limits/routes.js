@@ -116,7 +116,9 @@ function load(key, now) {
 
 /** @param {string} data */
 function parsed(data) {
-  return /** @type {Values} */ (JSON.parse(data));
+  /** @type {unknown} */
+  const values = JSON.parse(data);
+  return /** @type {Values} */ (values);
 }
 
 /**

@@ -53,9 +53,9 @@ let visitors = 0;
 
 /**
  * @param {import('fastify').FastifyInstance} scope
- * @param {{ rolling: boolean }} rolling
+ * @param {boolean} rolling
  */
-async function withSessions(scope, { rolling }) {
+async function withSessions(scope, rolling) {
   await scope.register(fastifyCookie);
   await scope.register(fastifySession, {
     cookieName: COOKIE,
@@ -77,7 +77,7 @@ server.get('/hello', (_request, reply) => {
 });
 
 await server.register(async (scope) => {
-  await withSessions(scope, { rolling: false });
+  await withSessions(scope, false);
 
   scope.get('/read', (request, reply) => {
     reply.send(sessionOf(request).name ?? 'nobody');
@@ -98,7 +98,7 @@ await server.register(async (scope) => {
 
 // Rolling is its default. It stores the whole session and sends the cookie on every visit.
 await server.register(async (scope) => {
-  await withSessions(scope, { rolling: true });
+  await withSessions(scope, true);
 
   scope.get('/touch', (request, reply) => {
     reply.send(sessionOf(request).name ?? 'nobody');
@@ -107,6 +107,7 @@ await server.register(async (scope) => {
   scope.get('/seed', (request, reply) => {
     const session = sessionOf(request);
     const keys = Object.keys(session).filter((key) => key !== 'cookie');
+    // `originalExpires` is the end that was stored, `expires` already a whole life from now.
     session.cookie.expires = new Date(session.cookie.originalExpires.getTime() + 5000);
     reply.send(`${session.name ?? 'nobody'}: ${keys.join(', ')}`);
   });

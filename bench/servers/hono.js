@@ -53,7 +53,8 @@ const COOKIE_OPTIONS = /** @type {const} */ ({
 const store = new MinimalStore();
 
 /**
- * With no encryption key, so that the id is sent as it is. The cookie is sent with every reply, whatever is set.
+ * With no encryption key, so that the id is sent as it is. Whatever is set, every reply sends the cookie, and a visitor
+ * without one is given a session.
  * @param {{ expireAfterSeconds?: number, autoExtendExpiration?: boolean }} [given]
  */
 function sessions(given) {
