@@ -17,20 +17,14 @@ import { writeInto } from './write-into.js';
  */
 export function readOptions(numbers) {
   const names = /** @type {Name[]} */ (Object.keys(numbers));
-  const { values } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      write: { type: 'boolean', default: false },
-      ...Object.fromEntries(names.map((name) => [name, { type: /** @type {const} */ ('string') }])),
-    },
-  });
-  const given = /** @type {Partial<Record<string, string>>} */ (/** @type {unknown} */ (values));
+  const values = parse(names);
   const chosen = names.map((name) => {
     const [usual, quick] = numbers[name];
-    return [name, wholeNumber(name, given[name], values.quick ? quick : usual)];
+    return [name, wholeNumber(name, values[name], values['quick'] === true ? quick : usual)];
   });
-  const read = /** @type {Record<Name, number>} */ (Object.fromEntries(chosen));
-  return { ...read, write: values.write };
+  /** @type {unknown} */
+  const read = { ...Object.fromEntries(chosen), write: values['write'] === true };
+  return /** @type {Record<Name, number> & { write: boolean }} */ (read);
 }
 
 /**
@@ -54,7 +48,8 @@ export async function withFolder(use) {
  */
 export async function tell(name, parts, { write, loader = 'load by Node itself' }) {
   progress('');
-  const command = ['node', `bench/${name}.js`, ...process.argv.slice(2)].join(' ');
+  const given = process.argv.slice(2);
+  const command = [`npm run bench:${name}`, ...(given.length > 0 ? ['--', ...given] : [])].join(' ');
   const text = [machine(command, loader), ...parts].join('\n\n');
   process.stdout.write(`${text}\n`);
   if (write) await writeInto(join(import.meta.dirname, `${name}.md`), text);
@@ -95,8 +90,21 @@ export function rotated(list, by) {
 }
 
 /**
+ * @param {readonly string[]} names
+ * @returns {Partial<Record<string, string | boolean>>}
+ */
+function parse(names) {
+  const number = /** @type {const} */ ({ type: 'string' });
+  const flag = /** @type {const} */ ({ type: 'boolean' });
+  const numbers = Object.fromEntries(names.map((name) => [name, number]));
+  return /** @type {Partial<Record<string, string | boolean>>} */ (
+    parseArgs({ options: { ...numbers, quick: flag, write: flag } }).values
+  );
+}
+
+/**
  * @param {string} name
- * @param {string | undefined} given
+ * @param {string | boolean | undefined} given
  * @param {number} otherwise
  */
 function wholeNumber(name, given, otherwise) {

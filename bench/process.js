@@ -86,8 +86,8 @@ export class ServerProcess {
     if (child === undefined) throw new Error(`The server ${this.#server.name} has not been started.`);
     const answered = once(child, 'message');
     child.send(question);
-    const [answer] = await answered;
-    return answer;
+    const answer = /** @type {unknown[]} */ (await answered);
+    return answer[0];
   }
 
   /** With no warning, as a crash would. */

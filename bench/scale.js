@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { figure, progress, readOptions, rotated, tell, withFolder, writeChart } from './beside.js';
 import { onCores, SERVER_CORE } from './cores.js';
@@ -47,6 +48,8 @@ const SERVER = {
   options: { durability: /** @type {const} */ ('process') },
 };
 
+const INSIDE = fileURLToPath(import.meta.resolve('./inside.js'));
+const SELECT = fileURLToPath(import.meta.resolve('./select.js'));
 const NONE = { select: NaN };
 
 const load = await loader();
@@ -117,10 +120,10 @@ async function measure(stored, folder) {
   const http = await withServer(SERVER, (server) => measureHttp(server, stored), stored.file);
   const { file, sessions, bytes, keys } = stored;
   const job = { ...SERVER.options, sessions, bytes, seconds: options.seconds };
-  const inside = await run('inside.js', { ...job, database: file });
+  const inside = await run(INSIDE, { ...job, database: file });
   const isPlain = keys === BASE.keys && bytes === BASE.bytes;
   const select = isPlain
-    ? await run('select.js', { ...job, database: join(folder, `select-${sessions}.db`) })
+    ? await run(SELECT, { ...job, database: join(folder, `select-${sessions}.db`) })
     : NONE;
   return /** @type {Costs} */ ({ ...http, ...inside, ...select });
 }
@@ -149,8 +152,7 @@ async function measureHttp(server, { cookies }) {
  * @returns {Promise<object>}
  */
 async function run(program, job) {
-  const args = [join(import.meta.dirname, program), JSON.stringify(job)];
-  const [command, ...rest] = onCores(SERVER_CORE, process.execPath, args);
+  const [command, ...rest] = onCores(SERVER_CORE, process.execPath, [program, JSON.stringify(job)]);
   const { stdout } = await promisify(execFile)(command, rest);
   /** @type {unknown} */
   const parsed = JSON.parse(stdout);

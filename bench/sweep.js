@@ -1,6 +1,7 @@
 // @ts-check
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { figure, progress, readOptions, tell, withFolder } from './beside.js';
 import { Browser } from './browser.js';
