@@ -10,13 +10,13 @@
  */
 
 /**
- * A drawing (SVG) of panels beside each other, each with its lines above an axis of steps. Both axes are those of
- * factors: the distance from 1 to 10 is that from 10 to 100.
+ * A drawing (SVG) of panels beside each other, each with its lines above an axis of steps. Upwards it is factors that
+ * count: from 1 to 10 is as far as from 10 to 100.
  * @param {string} title
  * @param {readonly Panel[]} panels
  */
 export function lineChart(title, panels) {
-  const values = panels.flatMap(({ lines }) => lines.flatMap(({ points }) => points.map(([, y]) => y)));
+  const values = panels.flatMap(({ lines }) => lines.flatMap((line) => known(line).map(([, y]) => y)));
   const scale = scaleOf(values);
   const width = MARGIN + panels.length * (PANEL + GAP);
   const drawn = panels.map((panel, i) => drawPanel(panel, MARGIN + i * (PANEL + GAP), scale));
@@ -32,7 +32,7 @@ ${drawn.join('\n')}
 `;
 }
 
-const [MARGIN, PANEL, GAP, HEIGHT] = [52, 270, 34, 380];
+const [MARGIN, PANEL, GAP, HEIGHT] = [52, 260, 70, 380];
 const [TOP, BOTTOM] = [104, HEIGHT - 38];
 
 const STYLE = `
@@ -105,9 +105,9 @@ function drawPanel({ title, ticks, lines }, left, { marks, y }) {
     `<text class="title" x="${left}" y="${TOP - 16}">${title}</text>`,
     ...grid,
     ...below,
-    ...lines.map(({ points }, i) =>
+    ...lines.map((line, i) =>
       drawLine(
-        points.map(([at, value]) => [x(at), y(value)]),
+        known(line).map(([at, value]) => [x(at), y(value)]),
         i,
       ),
     ),
@@ -121,6 +121,14 @@ function drawPanel({ title, ticks, lines }, left, { marks, y }) {
 function drawLine(points, i) {
   const dots = points.map(([x, y]) => `<circle class="d${i}" cx="${x}" cy="${y}" r="3"/>`);
   return `<polyline class="line s${i}" points="${points.map((point) => point.join(',')).join(' ')}"/>${dots.join('')}`;
+}
+
+/**
+ * Without those that could not be measured.
+ * @param {Line} line
+ */
+function known({ points }) {
+  return points.filter(([, y]) => Number.isFinite(y) && y > 0);
 }
 
 /** @param {number} value */

@@ -50,11 +50,12 @@ const SERVER = {
 
 const INSIDE = fileURLToPath(import.meta.resolve('./inside.js'));
 const SELECT = fileURLToPath(import.meta.resolve('./select.js'));
+const PICTURE = '![CPU microseconds of a request, and of the driver alone, as a session grows](scale.svg)';
 const NONE = { select: NaN };
 
 const load = await loader();
 const measured = await withFolder(measureAll);
-const parts = [...SERIES.map(tableOf), relative()];
+const parts = [PICTURE, ...SERIES.map(tableOf), relative()];
 await tell('scale', parts, { ...options, loader: load.name });
 if (options.write)
   await writeChart('scale', lineChart('CPU microseconds, as a session grows', SERIES.map(panelOf)));
@@ -140,7 +141,8 @@ async function measureHttp(server, { cookies }) {
     await load.run({ ...task, seconds: 1 });
     const before = server.cpuTime();
     const done = await load.run({ ...task, seconds });
-    return { rate: done.requests / done.seconds, cpu: (server.cpuTime() - before) / done.requests };
+    const cpu = done.requests === 0 ? NaN : (server.cpuTime() - before) / done.requests;
+    return { rate: done.requests / done.seconds, cpu };
   };
   return { read: await measureOne('/read'), write: await measureOne('/write') };
 }
