@@ -30,13 +30,14 @@ export function chart({ samples, connections }) {
 <title>Requests per second beside a hand-written server with one commit per request</title>
 <style>${STYLE}</style>
 <rect class="paper" width="${width}" height="${height}" rx="8"/>
-<text class="head" x="${MARGIN}" y="30">Requests per second, ${connections} connections; 1 is a hand-written server with one commit per request</text>
+<text class="head" x="${MARGIN}" y="28">Requests per second with ${connections} connections. 1 is a hand-written server with one commit per request.</text>
+<text x="${MARGIN}" y="46">Blue is ours, grey the limits, yellow the peers. The durability is \u201cprocess\u201d, but where \u201cpower\u201d is said.</text>
 ${drawn.join('\n')}
 </svg>
 `;
 }
 
-const [COLUMNS, MARGIN, GAP, HEAD] = [2, 20, 28, 52];
+const [COLUMNS, MARGIN, GAP, HEAD] = [2, 20, 28, 72];
 const [PANEL, LABEL, VALUE] = [430, 130, 40];
 const [TITLE, BAR] = [24, 18];
 
@@ -46,6 +47,7 @@ text { font: 12px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600 }
 .paper { fill: #ffffff }
 .label { text-anchor: end }
+.value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
 .ours { fill: #0969da }
 .limit { fill: #6e7781 }
 .peer { fill: #bf8700 }
@@ -54,6 +56,7 @@ text.ours { font-weight: 600 }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3 }
   .paper { fill: #0d1117 }
+  .value { stroke: #0d1117 }
   .ours { fill: #58a6ff }
   .limit { fill: #8b949e }
   .peer { fill: #d29922 }
@@ -122,11 +125,10 @@ function serverAt(server, durability, connections) {
 function drawPanel({ title, bars }, x, y, scale) {
   const zero = x + LABEL;
   const end = y + TITLE + bars.length * BAR;
-  const lines = bars.map((one, i) => drawBar(one, zero, y + TITLE + i * BAR, scale));
   return [
     `<text class="title" x="${zero}" y="${y + 12}">${title}</text>`,
-    ...lines,
     `<path class="one" d="M${round(zero + scale)} ${y + TITLE - 4}V${end}"/>`,
+    ...bars.map((one, i) => drawBar(one, zero, y + TITLE + i * BAR, scale)),
   ].join('\n');
 }
 
@@ -142,7 +144,7 @@ function drawBar({ label, kind, value }, x, y, scale) {
   return [
     `<text class="label${kind === 'ours' ? ' ours' : ''}" x="${x - 6}" y="${middle}">${label}</text>`,
     `<rect class="${kind}" x="${x}" y="${y + 2}" width="${length}" height="${BAR - 4}" rx="2"/>`,
-    `<text x="${round(x + length + 5)}" y="${middle}">${ratio(value)}</text>`,
+    `<text class="value" x="${round(x + length + 5)}" y="${middle}">${ratio(value)}</text>`,
   ].join('');
 }
 

@@ -81,9 +81,9 @@ async function checkReads(server, browser, visitors, insists) {
   const different = new Set(visitors.map(({ cookie }) => cookie)).size;
   assert.equal(different, visitors.length, 'ids are not unique');
   const before = rowsOf(server);
-  for (const { name, cookie } of visitors) {
-    const { body, setCookie } = await browser.get('/read', cookie);
-    assert.equal(body, name, "a read answers another session's value");
+  const answers = await Promise.all(visitors.map(({ cookie }) => browser.get('/read', cookie)));
+  for (const [i, { body, setCookie }] of answers.entries()) {
+    assert.equal(body, visitors[i]?.name, "a read answers another session's value");
     if (!insists) assert.deepEqual(setCookie, [], 'it sets a cookie on a read');
   }
   assert.equal(rowsOf(server), before, 'a read writes');

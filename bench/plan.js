@@ -1,5 +1,5 @@
 // @ts-check
-import { OURS_AND_LIMITS, PEERS } from './programs.js';
+import { OURS_AND_LIMITS } from './programs.js';
 import { WORKLOADS } from './workloads.js';
 
 /** @typedef {import('./programs.js').Name} Name */
@@ -34,8 +34,9 @@ const GROUPS = [
   { servers: OURS_AND_LIMITS, durability: 'process', workloads: [...MOST, '1m'], quick: SMALL },
   { servers: OURS_AND_LIMITS, durability: 'power', workloads: WRITING, quick: ['write'] },
   { servers: ['tsgi'], durability: 'power', workloads: MOST, quick: TYPICAL },
-  { servers: PEERS, durability: 'process', workloads: MOST, quick: TYPICAL },
-  { servers: ['tsgi', 'one-commit'], durability: 'process', single: true, workloads: MOST, quick: TYPICAL },
+  { servers: ['express', 'fastify', 'koa', 'hono'], durability: 'process', workloads: MOST, quick: TYPICAL },
+  { servers: ['express-own', 'fastify-own'], durability: 'process', workloads: MOST, quick: ['write'] },
+  { servers: ['tsgi', 'one-commit'], durability: 'process', single: true, workloads: MOST, quick: ['write'] },
   { servers: ['bare'], durability: 'process', workloads: ['hello'], quick: ['hello'] },
 ];
 

@@ -73,23 +73,28 @@ function besidePeers(results, durability, connections) {
   const peers = inRow(PEERS, 'process', connections).filter(
     (peer) => results.workloads(ours, peer).length > 0,
   );
-  const rows =
-    peers.length === 0
-      ? []
-      : results.workloads(ours, ...peers).map(({ name, title }) => {
-          const cells = peers.map((peer) => {
-            const rate = median(results.ratios(name, ours, peer, 'rate'));
-            const cpu = median(results.ratios(name, peer, ours, 'cpu'));
-            return `${ratio(rate)} / ${Number.isNaN(cpu) ? '–' : ratio(cpu)}`;
-          });
-          return [title, ...cells];
-        });
+  const rows = results
+    .workloads(ours)
+    .filter(({ name }) => peers.some((peer) => results.values(name, peer, 'rate').length > 0))
+    .map(({ name, title }) => [title, ...peers.map((peer) => rateAndCpu(results, name, ours, peer))]);
   return part(
     `tsgi with durability \`${durability}\` beside the peers with \`process\``,
     'How many times the requests per second and, after the stroke, how many times the requests with the same CPU time.',
     ['workload', ...peers.map(({ server }) => PROGRAMS[server].name)],
     rows,
   );
+}
+
+/**
+ * @param {Results} results
+ * @param {string} workload
+ * @param {Server} ours
+ * @param {Server} other
+ */
+function rateAndCpu(results, workload, ours, other) {
+  const rate = median(results.ratios(workload, ours, other, 'rate'));
+  const cpu = median(results.ratios(workload, other, ours, 'cpu'));
+  return [rate, cpu].map((value) => (Number.isNaN(value) ? '–' : ratio(value))).join(' / ');
 }
 
 /** @param {Results} results */
