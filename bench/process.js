@@ -2,12 +2,12 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { constants, copyFile, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { URL } from 'node:url';
 import { onCores, SERVER_CORE } from './cores.js';
+import { newFolder } from './temporary.js';
 
 /**
  * @typedef {object} Server
@@ -27,7 +27,7 @@ import { onCores, SERVER_CORE } from './cores.js';
  * @returns {Promise<T>}
  */
 export async function withServer(server, use, stored) {
-  const folder = await mkdtemp(join(tmpdir(), 'tsgi-bench-'));
+  const folder = newFolder();
   const database = join(folder, 'sessions.db');
   const running = new ServerProcess(server, database);
   try {

@@ -46,15 +46,11 @@ async function newRun() {
 async function measureAll(cells, load) {
   const stored = new StoredSessions();
   const samples = [];
-  try {
-    for (let round = 0; round < options.rounds; round += 1) {
-      for (const cell of cells.flatMap((some) => rotated(some, round))) {
-        progress(`round ${round + 1} of ${options.rounds}: ${nameOf(cell)}`);
-        samples.push(await measure(cell, { round, seconds: options.seconds, load, stored }));
-      }
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const cell of cells.flatMap((some) => rotated(some, round))) {
+      progress(`round ${round + 1} of ${options.rounds}: ${nameOf(cell)}`);
+      samples.push(await measure(cell, { round, seconds: options.seconds, load, stored }));
     }
-  } finally {
-    await stored.remove();
   }
   progress('');
   return samples;

@@ -1,12 +1,12 @@
 // @ts-check
 import { constants } from 'node:fs';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { URL } from 'node:url';
 import Database from 'better-sqlite3';
 import { newcomers } from './newcomers.js';
 import { withServer } from './process.js';
+import { newFolder } from './temporary.js';
 
 /** @typedef {{ database: string, cookies: string }} Sessions Files: a database, and the cookies that lead to its sessions. */
 
@@ -14,7 +14,7 @@ import { withServer } from './process.js';
 export class StoredSessions {
   /** @type {Map<string, Promise<Sessions>>} */
   #made = new Map();
-  #folder = mkdtemp(join(tmpdir(), 'tsgi-bench-stored-'));
+  #folder = newFolder();
 
   /**
    * @param {import('./process.js').Server} server
@@ -28,18 +28,14 @@ export class StoredSessions {
     return made;
   }
 
-  async remove() {
-    await rm(await this.#folder, { recursive: true });
-  }
-
   /**
    * @param {import('./process.js').Server} server
    * @param {number} count
    * @param {string} name
    */
   async #make(server, count, name) {
-    const database = join(await this.#folder, `${name}.db`);
-    const cookies = join(await this.#folder, `${name}.cookies`);
+    const database = join(this.#folder, `${name}.db`);
+    const cookies = join(this.#folder, `${name}.cookies`);
     const quickly = {
       ...server,
       options: { ...server.options, durability: /** @type {const} */ ('process') },
