@@ -1,6 +1,5 @@
 // @ts-check
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
@@ -25,19 +24,6 @@ export function readOptions(numbers) {
   /** @type {unknown} */
   const read = { ...Object.fromEntries(chosen), write: values['write'] === true };
   return /** @type {Record<Name, number> & { write: boolean }} */ (read);
-}
-
-/**
- * @template T
- * @param {(folder: string) => Promise<T>} use
- */
-export async function withFolder(use) {
-  const folder = await mkdtemp(join(tmpdir(), 'tsgi-bench-'));
-  try {
-    return await use(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }
 
 /**

@@ -42,7 +42,6 @@ const stored = new StoredSessions();
 const starts = await measureStarts();
 const memory = await measureMemory();
 const delays = await measureDelays();
-await stored.remove();
 await tell('footprint', [tableOfStarts(), tableOfMemory(), tableOfDelays()], {
   ...options,
   loader: load.name,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { figure, progress, readOptions, rotated, tell, withFolder, writeChart } from './beside.js';
+import { figure, progress, readOptions, rotated, tell, writeChart } from './beside.js';
 import { onCores, SERVER_CORE } from './cores.js';
 import { cookieOf, fill } from './fill.js';
 import { lineChart } from './line-chart.js';
@@ -13,6 +13,7 @@ import { loader } from './load.js';
 import { table } from './markdown.js';
 import { median, spread } from './numbers.js';
 import { withServer } from './process.js';
+import { newFolder } from './temporary.js';
 
 // node bench/scale.js: what a session costs as there are more of them, as they have more keys, and as values get longer.
 
@@ -54,7 +55,7 @@ const PICTURE = '![CPU microseconds of a request, and of the driver alone, as a 
 const NONE = { select: NaN };
 
 const load = await loader();
-const measured = await withFolder(measureAll);
+const measured = await measureAll();
 const parts = [PICTURE, ...SERIES.map(tableOf), relative()];
 await tell('scale', parts, { ...options, loader: load.name });
 if (options.write)
@@ -74,11 +75,9 @@ function nameOf({ sessions, keys, bytes }) {
   return `${sessions}-${keys}-${bytes}`;
 }
 
-/**
- * @param {string} folder
- * @returns {Promise<Map<string, Costs[]>>}
- */
-async function measureAll(folder) {
+/** @returns {Promise<Map<string, Costs[]>>} */
+async function measureAll() {
+  const folder = newFolder();
   const sizes = SERIES.flatMap((one) => one.sizes);
   const different = [...new Map(sizes.map((size) => [nameOf(size), size])).values()];
   const stored = [];

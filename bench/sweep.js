@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as wait } from 'node:timers/promises';
-import { figure, progress, readOptions, tell, withFolder } from './beside.js';
+import { figure, progress, readOptions, tell } from './beside.js';
 import { Browser } from './browser.js';
 import { cookieOf, fill } from './fill.js';
 import { table } from './markdown.js';
 import { spread } from './numbers.js';
 import { withServer } from './process.js';
+import { newFolder } from './temporary.js';
 
 // node bench/sweep.js: how long the event loop is kept while a million sessions are swept, of which half have ended.
 
@@ -25,7 +26,7 @@ const CASES = [
   { durability: 'process', readers: options.readers },
 ];
 
-const sweeps = await withFolder(measureAll);
+const sweeps = await measureAll();
 const head = [
   'durability',
   'reads/s',
@@ -40,9 +41,8 @@ const rows = CASES.map((one, i) => rowOf(one, sweeps[i] ?? []));
 const stored = `${options.sessions.toLocaleString('en')} sessions, of which half have ended:`;
 await tell('sweep', [stored, table(head, rows)], options);
 
-/** @param {string} folder */
-async function measureAll(folder) {
-  const file = join(folder, 'full.db');
+async function measureAll() {
+  const file = join(newFolder(), 'full.db');
   progress(`storing ${options.sessions} sessions`);
   await fill(file, { sessions: options.sessions, keys: 3, halfEnded: true });
   const sweeps = CASES.map(() => /** @type {Sweep[]} */ ([]));
