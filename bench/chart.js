@@ -1,6 +1,6 @@
 // @ts-check
 import { median, ratio } from './numbers.js';
-import { OURS_AND_LIMITS, PEERS, PROGRAMS } from './programs.js';
+import { PEERS, PROGRAMS } from './programs.js';
 import { Results } from './results.js';
 
 /** @typedef {import('./results.js').Server} Server */
@@ -10,36 +10,43 @@ import { Results } from './results.js';
  * @param {import('./run.js').Run} run
  */
 export function chart({ samples, connections }) {
-  const results = new Results(samples);
-  const panels = panelsOf(results, connections);
+  const panels = panelsOf(new Results(samples), connections);
   const most = Math.max(1, ...panels.flatMap(({ bars }) => bars.map(({ value }) => value)));
-  const rows = Math.ceil(panels.length / COLUMNS);
-  const heights = Array.from({ length: rows }, (_, row) =>
-    Math.max(
-      ...panels.slice(row * COLUMNS, (row + 1) * COLUMNS).map(({ bars }) => TITLE + bars.length * BAR),
-    ),
-  );
-  const tops = heights.map((_, row) => sum(heights.slice(0, row)) + row * GAP + HEAD);
-  const width = MARGIN * 2 + COLUMNS * PANEL + (COLUMNS - 1) * GAP;
-  const height = HEAD + sum(heights) + rows * GAP;
-  const drawn = panels.map((panel, i) => {
-    const x = MARGIN + (i % COLUMNS) * (PANEL + GAP);
-    return drawPanel(panel, x, tops[Math.floor(i / COLUMNS)] ?? 0, (PANEL - LABEL - VALUE) / most);
-  });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
+  const drawn = [];
+  let top = HEAD;
+  for (let i = 0; i < panels.length; i += COLUMNS) {
+    const row = panels.slice(i, i + COLUMNS);
+    drawn.push(
+      ...row.map((panel, column) => drawPanel(panel, MARGIN + column * (PANEL + GAP), top, BARS / most)),
+    );
+    top += TITLE + Math.max(...row.map(({ bars }) => bars.length)) * BAR + GAP;
+  }
+  return sheet(drawn, top, connections);
+}
+
+/** Pixels. A panel holds the bars, left of them the names and right of them room for the value of the longest. */
+const [MARGIN, GAP, HEAD, TITLE, BAR] = [20, 28, 72, 24, 18];
+const [LABEL, BARS, VALUE] = [130, 260, 40];
+const PANEL = LABEL + BARS + VALUE;
+const COLUMNS = 2;
+const WIDTH = 2 * MARGIN + COLUMNS * PANEL + (COLUMNS - 1) * GAP;
+
+/**
+ * @param {readonly string[]} panels
+ * @param {number} height
+ * @param {number} connections
+ */
+function sheet(panels, height, connections) {
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img">
 <title>Requests per second beside a hand-written server with one commit per request</title>
 <style>${STYLE}</style>
-<rect class="paper" width="${width}" height="${height}" rx="8"/>
+<rect class="paper" width="${WIDTH}" height="${height}" rx="8"/>
 <text class="head" x="${MARGIN}" y="28">Requests per second with ${connections} connections. 1 is a hand-written server with one commit per request.</text>
-<text x="${MARGIN}" y="46">Blue is ours, grey the limits, yellow the peers. The durability is \u201cprocess\u201d, but where \u201cpower\u201d is said.</text>
-${drawn.join('\n')}
+<text x="${MARGIN}" y="46">Blue is ours, grey the limits, yellow the peers. The durability is “process”, but where “power” is said.</text>
+${panels.join('\n')}
 </svg>
 `;
 }
-
-const [COLUMNS, MARGIN, GAP, HEAD] = [2, 20, 28, 72];
-const [PANEL, LABEL, VALUE] = [430, 130, 40];
-const [TITLE, BAR] = [24, 18];
 
 const STYLE = `
 text { font: 12px system-ui, sans-serif; fill: #24292f }
@@ -64,7 +71,8 @@ text.ours { font-weight: 600 }
 }
 `;
 
-/** @typedef {{ label: string, kind: 'ours' | 'limit' | 'peer', value: number }} Bar */
+/** @typedef {'ours' | 'limit' | 'peer'} Kind */
+/** @typedef {{ label: string, kind: Kind, value: number }} Bar */
 /** @typedef {{ title: string, bars: Bar[] }} Panel */
 
 /**
@@ -73,48 +81,25 @@ text.ours { font-weight: 600 }
  * @returns {Panel[]}
  */
 function panelsOf(results, connections) {
-  const one = serverAt('one-commit', 'process', connections);
+  /** @type {Server} */
+  const one = { server: 'one-commit', durability: 'process', connections };
   return results.workloads(one).map(({ name, title }) => {
-    const bars = shown(connections).map(({ label, kind, server }) => {
-      return { label, kind, value: median(results.ratios(name, server, one, 'rate')) };
+    const bars = SHOWN.map(({ server, durability = 'process', label = PROGRAMS[server].name, kind }) => {
+      const rates = results.ratios(name, { server, durability, connections }, one, 'rate');
+      return { label, kind, value: median(rates) };
     });
     return { title, bars: bars.filter(({ value }) => !Number.isNaN(value)) };
   });
 }
 
-/** @param {number} connections */
-function shown(connections) {
-  return [
-    { label: 'tsgi', kind: kind('ours'), server: serverAt('tsgi', 'process', connections) },
-    { label: 'tsgi, power', kind: kind('ours'), server: serverAt('tsgi', 'power', connections) },
-    ...OURS_AND_LIMITS.slice(1).map((name) => bar(name, kind('limit'), connections)),
-    ...PEERS.map((name) => bar(name, kind('peer'), connections)),
-  ];
-}
-
-/**
- * @param {Server['server']} name
- * @param {Bar['kind']} kind
- * @param {number} connections
- */
-function bar(name, kind, connections) {
-  return { label: PROGRAMS[name].name, kind, server: serverAt(name, 'process', connections) };
-}
-
-/** @param {Bar['kind']} name */
-function kind(name) {
-  return name;
-}
-
-/**
- * @param {Server['server']} server
- * @param {Server['durability']} durability
- * @param {number} connections
- * @returns {Server}
- */
-function serverAt(server, durability, connections) {
-  return { server, durability, connections };
-}
+/** @type {readonly { server: Server['server'], durability?: Server['durability'], label?: string, kind: Kind }[]} */
+const SHOWN = [
+  { server: 'tsgi', kind: 'ours' },
+  { server: 'tsgi', durability: 'power', label: 'tsgi, power', kind: 'ours' },
+  { server: 'one-commit', kind: 'limit' },
+  { server: 'group-commit', kind: 'limit' },
+  ...PEERS.map((server) => ({ server, kind: /** @type {const} */ ('peer') })),
+];
 
 /**
  * @param {Panel} panel
@@ -146,11 +131,6 @@ function drawBar({ label, kind, value }, x, y, scale) {
     `<rect class="${kind}" x="${x}" y="${y + 2}" width="${length}" height="${BAR - 4}" rx="2"/>`,
     `<text class="value" x="${round(x + length + 5)}" y="${middle}">${ratio(value)}</text>`,
   ].join('');
-}
-
-/** @param {readonly number[]} values */
-function sum(values) {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 /** @param {number} value */

@@ -21,7 +21,7 @@ import { WORKLOADS } from './workloads.js';
  * @property {Cell['durability']} durability
  * @property {boolean} [single] With one connection, not with as many as asked for.
  * @property {readonly string[]} workloads
- * @property {readonly string[]} quick Those of them that `--quick` keeps.
+ * @property {readonly string[]} quick Those of them that `--quick` keeps, unless workloads were asked for.
  */
 
 const MOST = ['hello', 'read', 'touch', 'write', 'new', '100k', 'seed'];
@@ -50,10 +50,11 @@ const GROUPS = [
  * @returns {Cell[][]}
  */
 export function plan({ quick, connections, only, servers }) {
+  const isShort = quick && only === undefined;
   return WORKLOADS.filter(({ name }) => only?.includes(name) ?? true)
     .map((workload) => {
       const groups = GROUPS.filter((group) =>
-        (quick ? group.quick : group.workloads).includes(workload.name),
+        (isShort ? group.quick : group.workloads).includes(workload.name),
       );
       const cells = groups.flatMap((group) => cellsOf(group, workload, connections));
       return unique(cells).filter(({ server }) => servers?.includes(server) ?? true);

@@ -35,7 +35,8 @@ function besideLimits(results, durability, connections) {
   const [ours, one, group] = [...inRow(OURS_AND_LIMITS, durability, connections)];
   if (ours === undefined || one === undefined || group === undefined) return '';
   const rows = results
-    .workloads(ours, one, group)
+    .workloads(ours)
+    .filter(({ name }) => [one, group].some((limit) => results.values(name, limit, 'rate').length > 0))
     .map(({ name, title }) => [
       title,
       ...[one, group].flatMap((limit) => compared(results, name, ours, limit)),
@@ -92,9 +93,10 @@ function besidePeers(results, durability, connections) {
  * @param {Server} other
  */
 function rateAndCpu(results, workload, ours, other) {
-  const rate = median(results.ratios(workload, ours, other, 'rate'));
-  const cpu = median(results.ratios(workload, other, ours, 'cpu'));
-  return [rate, cpu].map((value) => (Number.isNaN(value) ? '–' : ratio(value))).join(' / ');
+  const rates = results.ratios(workload, ours, other, 'rate');
+  const cpus = results.ratios(workload, other, ours, 'cpu');
+  const known = [rates, cpus].map(median).filter((value) => !Number.isNaN(value));
+  return known.length === 0 ? '–' : known.map(ratio).join(' / ');
 }
 
 /** @param {Results} results */

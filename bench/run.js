@@ -22,38 +22,40 @@ const run = options.from === undefined ? await newRun() : await readRun(options.
 const text = [run.description, ...report(run)].join('\n\n');
 
 process.stdout.write(`${text}\n`);
-if (options.json !== undefined) await writeFile(options.json, JSON.stringify(run));
 if (options.write) {
   await writeInto(join(import.meta.dirname, 'README.md'), text);
   await writeFile(join(import.meta.dirname, 'result.svg'), chart(run));
 }
 
-/** @returns {Promise<Run>} */
 async function newRun() {
   const load = await loader();
   const cells = plan(options);
   progress('checking the servers');
   await check(new Set(cells.flat().map(({ server }) => server)));
-  const samples = await measureAll(cells, load);
-  return { description: machine(options.command, load.name), connections: options.connections, samples };
+  const description = machine(options.command, load.name);
+  /** @type {Run} */
+  const begun = { description, connections: options.connections, samples: [] };
+  await measureAll(cells, load, begun);
+  return begun;
 }
 
 /**
- * Every round measures every cell once, so that noise which lasts falls on all of them; who is first changes.
+ * Every round measures every cell once, so that noise which lasts falls on all of them; who is first changes. What there is
+ * is kept after each round.
  * @param {readonly import('./plan.js').Cell[][]} cells
  * @param {import('./load.js').Loader} load
+ * @param {Run} begun
  */
-async function measureAll(cells, load) {
+async function measureAll(cells, load, begun) {
   const stored = new StoredSessions();
-  const samples = [];
   for (let round = 0; round < options.rounds; round += 1) {
     for (const cell of cells.flatMap((some) => rotated(some, round))) {
       progress(`round ${round + 1} of ${options.rounds}: ${nameOf(cell)}`);
-      samples.push(await measure(cell, { round, seconds: options.seconds, load, stored }));
+      begun.samples.push(await measure(cell, { round, seconds: options.seconds, load, stored }));
     }
+    if (options.json !== undefined) await writeFile(options.json, JSON.stringify(begun));
   }
   progress('');
-  return samples;
 }
 
 /**

@@ -30,12 +30,9 @@ function answerAll() {
   const use = useOf(group);
   const together = use === 'writes' || (use === 'reads' && group.length > 1);
   if (together) begin(use);
-  const replies = group.map(({ route, request }) => route.run(request));
+  const answers = group.map(({ route, request, response }) => ({ response, reply: route.run(request) }));
   if (together) commit();
-  for (const [i, { response }] of group.entries()) {
-    const reply = replies[i];
-    if (reply !== undefined) send(response, reply);
-  }
+  for (const { response, reply } of answers) send(response, reply);
 }
 
 /**
