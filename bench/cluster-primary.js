@@ -11,7 +11,6 @@ import { ready } from './servers/ready.js';
 /** @typedef {import('./servers/options.js').Options & { program: string, workers: number }} ClusterOptions */
 
 const { program, workers, ...options } = readOptions();
-cluster.schedulingPolicy = cluster.SCHED_NONE; // as in the example: each worker accepts by itself
 cluster.setupPrimary({ exec: fileURLToPath(program), args: [JSON.stringify(options)] });
 cluster.on('exit', (worker, code, signal) => {
   throw new Error(`Worker ${worker.id} ended: ${signal || code}.`);
