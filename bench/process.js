@@ -15,6 +15,7 @@ import { newFolder } from './temporary.js';
  * @property {string} program A program in `servers/` or `limits/`, as a file: URL.
  * @property {Partial<import('./servers/options.js').Options>} [options] How to start it; the database is filled in.
  * @property {string} [cores] Which it may use. Default: that of servers.
+ * @property {string} [preload] A module that is imported before the program, as a file: URL.
  */
 
 /**
@@ -59,8 +60,9 @@ export class ServerProcess {
   }
 
   async start() {
-    const { name, program, options, cores = SERVER_CORE } = this.#server;
-    const [execPath, ...execArgv] = onCores(cores, process.execPath);
+    const { name, program, options, cores = SERVER_CORE, preload } = this.#server;
+    const imports = preload === undefined ? [] : ['--import', preload];
+    const [execPath, ...execArgv] = onCores(cores, process.execPath, imports);
     const child = fork(new URL(program), [JSON.stringify({ ...options, database: this.database })], {
       execPath,
       execArgv,
@@ -72,6 +74,20 @@ export class ServerProcess {
     });
     const message = await Promise.race([once(child, 'message'), failed]);
     this.url = `http://127.0.0.1:${Number(message[0])}`;
+  }
+
+  /**
+   * Asks the module that was preloaded, and answers what it says next.
+   * @param {string} question
+   * @returns {Promise<unknown>}
+   */
+  async ask(question) {
+    const child = this.#child;
+    if (child === undefined) throw new Error(`The server ${this.#server.name} has not been started.`);
+    const answered = once(child, 'message');
+    child.send(question);
+    const answer = /** @type {unknown[]} */ (await answered);
+    return answer[0];
   }
 
   /** With no warning, as a crash would. */

@@ -1,0 +1,64 @@
+// @ts-check
+import process from 'node:process';
+import { cgi, database, environment, error, jsonCodec, session, text } from 'tsgi';
+import { client } from 'tsgi/testing';
+import { costOf } from './cost-of.js';
+import { storedKeyOf } from './fill.js';
+import { COOKIE } from './servers/table.js';
+
+// What a session costs without HTTP: prints the CPU microseconds of a load and of a commit that sets one value, as JSON.
+
+/** @typedef {{ database: string, durability: 'process', sessions: number, bytes: number, seconds: number }} Job */
+
+const job = readJob();
+const driver = await openDriver();
+const keys = Array.from({ length: 100_000 }, () => storedKeyOf(1 + Math.floor(Math.random() * job.sessions)));
+const values = ['x', 'y'].map((letter) => jsonCodec.encode(letter.repeat(job.bytes)));
+let turn = 0;
+
+/** As many as there are visitors at once: they share a transaction. */
+const TOGETHER = 64;
+
+const load = await costOf(TOGETHER, job.seconds, () => {
+  for (let i = 0; i < TOGETHER; i += 1) driver.loadNow?.(nextKey());
+});
+const commit = await costOf(TOGETHER, job.seconds, () =>
+  Promise.all(Array.from({ length: TOGETHER }, commitOne)),
+);
+process.stdout.write(JSON.stringify({ load, commit }));
+
+function readJob() {
+  /** @type {unknown} */
+  const parsed = JSON.parse(process.argv[2] ?? '{}');
+  return /** @type {Job} */ (parsed);
+}
+
+/** Of an application that is open, as long as the process runs. */
+async function openDriver() {
+  /** @type {import('tsgi').Driver | undefined} */
+  let found;
+  const inside = cgi((/** @type {import('tsgi').Environ & import('tsgi').SessionLayer} */ environ) => {
+    found = environ['web.session.driver'];
+    return text('');
+  });
+  const application = error(
+    database(environment(session(inside, { app: 'bench', sweep: false }), { name: COOKIE }), {
+      database: job.database,
+      durability: job.durability,
+    }),
+  );
+  await client(application).get('/');
+  if (found?.loadNow?.(storedKeyOf(1)) === undefined) throw new Error(`${job.database} has no sessions.`);
+  return found;
+}
+
+function nextKey() {
+  return /** @type {import('tsgi').SessionKey} */ (keys[(turn += 1) % keys.length]);
+}
+
+function commitOne() {
+  const value = values[turn % values.length] ?? '';
+  const change = /** @type {const} */ ({ kind: 'set', value });
+  const changes = new Map([['bench', { empty: false, keys: new Map([['name', change]]) }]]);
+  return driver.commit({ key: nextKey(), now: Date.now() / 1000, changes });
+}
