@@ -95,13 +95,15 @@ interface Execution {
   readonly lastRowId: number | bigint | undefined;
 }
 
+const NOTHING: Execution = { rows: [], rowCount: -1, lastRowId: undefined };
+
 /** A row as an object, by column name. */
 export type SqliteRow = Readonly<Record<string, unknown>>;
 
 /** Runs statements and walks through the rows of the last one, as the cursor of Python's DB-API (PEP 249) does. */
 export class SqliteCursor implements Iterable<SqliteRow> {
   readonly #connection: SqliteConnection;
-  #last: Execution = { rows: [], rowCount: -1, lastRowId: undefined };
+  #last: Execution = NOTHING;
   #at = 0;
 
   constructor(connection: SqliteConnection) {

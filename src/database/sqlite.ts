@@ -118,23 +118,26 @@ export class SqliteDatabase {
    * is no longer the one that was opened, or no longer whole: found within a second.
    */
   run<T>(statements: () => T): T {
-    return this.#guarded(() => {
-      this.#reads.leave();
-      return statements();
-    });
+    return this.#guarded(statements, this.#leaveReads);
   }
 
   /** As `run`, for a driver's statements that only read: those of one turn of the event loop share a transaction. */
   read<T>(statements: () => T): T {
-    return this.#guarded(() => {
-      this.#reads.join();
-      return statements();
-    });
+    return this.#guarded(statements, this.#joinReads);
   }
 
-  #guarded<T>(statements: () => T): T {
+  readonly #leaveReads = () => {
+    this.#reads.leave();
+  };
+
+  readonly #joinReads = () => {
+    this.#reads.join();
+  };
+
+  #guarded<T>(statements: () => T, prepare: () => void): T {
     try {
       this.#watch?.glance();
+      prepare();
       return statements();
     } catch (error) {
       throw databaseError(error, this.file);

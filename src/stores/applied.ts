@@ -5,7 +5,7 @@ type Values = StoredSession['values'];
 /** What a commit makes of the values of a session, for a driver that keeps them in Maps. What is stored is never changed. */
 export function valuesAfter(
   before: Values | undefined,
-  { empty = false, changes }: { empty?: boolean; changes: ReadonlyMap<string, AppChanges> },
+  { empty = false, changes }: { empty?: boolean | undefined; changes: ReadonlyMap<string, AppChanges> },
 ): Values {
   return applyChanges(empty || before === undefined ? NONE : before, changes);
 }

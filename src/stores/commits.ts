@@ -101,7 +101,9 @@ export class Commits {
       const taken = session.alone(settings.clock.now(), app, key, update, listening());
       const { commit } = taken;
       try {
-        if ((await this.#send(session, commit)) === 'gone') return false;
+        const result = await settings.driver.commit(commit);
+        this.#note(session, commit, result);
+        if (result === 'gone') return false;
       } catch (error) {
         taken.giveBack();
         throw error;
@@ -124,28 +126,34 @@ export class Commits {
     return mine;
   }
 
-  async #commit(): Promise<void> {
+  #commit(): Promise<void> {
     const { settings, connection, cookies, listening } = this.#of;
-    if (connection?.undoOpenTransaction() === true) throw transactionOpen();
-    const { endings, callbacks } = this.#takeRest();
+    if (connection?.undoOpenTransaction() === true) return Promise.reject(transactionOpen());
+    const endings = this.#endings;
+    const callbacks = this.#callbacks;
+    this.#endings = this.#callbacks = undefined;
     const session = this.#of.current();
     const taken = session?.changed === true ? session.take(settings.clock.now(), listening()) : undefined;
     const unseal = cookies.seal();
-    const commits = endings.map((ending) => this.#commitEnding(ending));
-    if (session !== undefined && taken !== undefined) commits.push(this.#commitTaken(session, taken, unseal));
+    const ending = endings?.map((parting) => this.#commitEnding(parting));
+    const taking = (taken && session && this.#commitTaken(session, taken, unseal)) ?? DONE;
+    const committing = ending === undefined ? taking : allSettled([...ending, taking]);
+    return callbacks === undefined ? committing : this.#withCallbacks(callbacks, session, committing);
+  }
+
+  /** The session is watched once it is stored; where that fails, once the next commit has. */
+  async #withCallbacks(
+    callbacks: readonly Ended[],
+    session: Session | undefined,
+    committing: Promise<void>,
+  ): Promise<void> {
     try {
-      await allSettled(commits);
+      await committing;
     } catch (error) {
       if (this.#of.current() === session) this.#callbacks = [...callbacks, ...(this.#callbacks ?? [])];
       throw error;
     }
     if (session !== undefined) this.#watch(session, callbacks);
-  }
-
-  #takeRest(): { endings: readonly Parting[]; callbacks: readonly Ended[] } {
-    const rest = { endings: this.#endings ?? [], callbacks: this.#callbacks ?? [] };
-    this.#endings = this.#callbacks = undefined;
-    return rest;
   }
 
   async #commitEnding(parting: Parting): Promise<void> {
@@ -163,7 +171,8 @@ export class Commits {
   async #commitTaken(session: Session, taken: Taken, unseal: () => void): Promise<void> {
     let result: CommitResult;
     try {
-      result = await this.#send(session, taken.commit);
+      result = await this.#of.settings.driver.commit(taken.commit);
+      this.#note(session, taken.commit, result);
     } catch (error) {
       taken.giveBack();
       unseal();
@@ -179,19 +188,17 @@ export class Commits {
     else await this.#noteNext(session, taken, result);
   }
 
-  async #send(session: Session, commit: Commit): Promise<CommitResult> {
-    const { driver, notices } = this.#of.settings;
-    const result = await driver.commit(commit);
+  #note(session: Session, commit: Commit, result: CommitResult): void {
+    const { notices } = this.#of.settings;
     if (result === 'exists') throw idTaken();
     if (result !== 'committed') this.#of.cookies.refuse(commit.rename?.to ?? commit.key);
     if (result === 'gone') session.gone = true;
-    if (isUseOnly(commit)) return result;
+    if (isUseOnly(commit)) return;
     if (result === 'gone') {
       this.#lost = true;
       notices.tell('drop', { reason: 'ended' });
     } else if (notices.heard('commit')) notices.tell('commit', noticeOf(commit));
     this.#outcome = this.#lost ? 'dropped' : 'committed';
-    return result;
   }
 
   /** The session has another id: the one it was given here, or that another request was first to give it. */
@@ -249,6 +256,8 @@ export class Commits {
     }
   }
 }
+
+const DONE = Promise.resolve();
 
 /** A session that is to be ended. */
 interface Parting {

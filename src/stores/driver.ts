@@ -73,17 +73,17 @@ export interface Commit {
   /** The manager's moment, in seconds. A stored session whose deadline is not after it counts as gone. */
   readonly now: number;
   /** Makes the session. */
-  readonly create?: Moments;
+  readonly create?: Moments | undefined;
   /** Moves the moments of the stored session. */
-  readonly move?: Move;
+  readonly move?: Move | undefined;
   /** Removes the values of all applications, before the changes. */
-  readonly empty?: boolean;
+  readonly empty?: boolean | undefined;
   /** By application. Applications and keys that are not named keep what they have. */
   readonly changes: ReadonlyMap<string, AppChanges>;
   /** Handlers to add. Of those with one application and name the last counts. */
-  readonly register?: readonly Registration[];
+  readonly register?: readonly Registration[] | undefined;
   /** Gives the session another key; the one before becomes an alias. Power `aliases`. */
-  readonly rename?: Rename;
+  readonly rename?: Rename | undefined;
 }
 
 export interface Rename extends Alias {

@@ -9,7 +9,7 @@ import type { LockOptions } from './lock.js';
 import { powerless } from './powers.js';
 import { isSessionId, keyOf } from './session-id.js';
 import type { AnyValues, Storables } from './storable.js';
-import { Store } from './store.js';
+import { checkApp, Store } from './store.js';
 import { sweepAll } from './sweeper.js';
 import type { Visit } from './visit.js';
 import type { Ended } from './watcher.js';
@@ -88,7 +88,9 @@ export class Manager {
   readonly #visit: Visit;
   readonly #app: string;
   readonly #handlers: EndHandlers;
-  readonly #stores = new Map<string, Store>();
+  /** Made when needed, as the stores of other applications are: most requests use their own. */
+  #own: Store | undefined;
+  #others: Map<string, Store> | undefined;
 
   /** Made by the session layer, one for each request and for each layer that shares it. */
   constructor(visit: Visit, app: string, handlers: EndHandlers) {
@@ -210,10 +212,19 @@ export class Manager {
    */
   store<T extends Storables<T>>(app: string, defaults: T): Store<T, never>;
   store<T extends Storables<T>>(app: string, defaults?: T): Store<T> | Store<T, never> {
+    if (app !== this.#app) checkApp(app);
     if (defaults !== undefined) return new Store<T, never>(this.#visit, app, defaults);
-    const known = this.#stores.get(app) ?? new Store(this.#visit, app);
-    this.#stores.set(app, known);
-    return known as unknown as Store<T>;
+    return (app === this.#app ? this.#ownStore : this.#otherStore(app)) as unknown as Store<T>;
+  }
+
+  get #ownStore(): Store {
+    return (this.#own ??= new Store(this.#visit, this.#app));
+  }
+
+  #otherStore(app: string): Store {
+    const known = this.#others?.get(app) ?? new Store(this.#visit, app);
+    (this.#others ??= new Map()).set(app, known);
+    return known;
   }
 
   /**

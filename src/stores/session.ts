@@ -1,5 +1,5 @@
 import type { Codec } from './codec.js';
-import type { Alias, Commit, Encoded, Registration, Rename, StoredSession } from './driver.js';
+import type { Alias, AppChanges, Commit, Encoded, Registration, Rename, StoredSession } from './driver.js';
 import { registered } from './events.js';
 import { type Moments, type Move, moved } from './expiry.js';
 import { type CheckedLimits, Room } from './limits.js';
@@ -150,8 +150,14 @@ export class Session {
    */
   take(now: number, listening?: ReadonlySet<string>): Taken {
     const before = { known: this.#known, pending: this.#pending };
-    const taken = [...this.#apps].filter(([, values]) => values.changed).map(takeValues);
-    const changes = new Map(taken.map(({ app, difference }) => [app, difference]));
+    const taken: (TakenChanges & { readonly app: string })[] = [];
+    const changes = new Map<string, AppChanges>();
+    for (const [app, values] of this.#apps) {
+      if (!values.changed) continue;
+      const { difference, giveBack, merged } = values.take();
+      taken.push({ app, difference, giveBack, merged });
+      changes.set(app, difference);
+    }
     const commit = this.#commit(now, changes, listening);
     this.#known = this.#after(commit);
     this.#pending = NOTHING;
@@ -171,13 +177,12 @@ export class Session {
   alone(now: number, app: string, key: string, update: Update, listening?: ReadonlySet<string>): Alone {
     const { change, done } = this.values(app).alone(key, update);
     const changes = new Map([[app, { empty: false, keys: new Map([[key, change]]) }]]);
-    const register = this.#registrations(changes, listening);
     const commit = {
       key: this.#cameBy,
       now,
       changes,
-      ...(!this.stored && { create: this.moments }),
-      ...(register.length > 0 && { register }),
+      create: this.stored ? undefined : this.moments,
+      register: this.#dueRegistrations(changes, listening),
     };
     const before = this.#known;
     this.#known = this.#after(commit);
@@ -211,17 +216,15 @@ export class Session {
   #commit(now: number, changes: Commit['changes'], listening: ReadonlySet<string> | undefined): Commit {
     const { isStored } = this.#known;
     const { move, empty } = this.#pending;
-    const register = [...(this.#pending.register ?? []), ...this.#registrations(changes, listening)];
-    const rename = this.#rename(now);
     return {
       key: this.#cameBy,
       now,
       changes,
-      ...(!isStored && { create: this.moments }),
-      ...(isStored && move !== undefined && { move }),
-      ...(empty === true && { empty }),
-      ...(register.length > 0 && { register }),
-      ...(rename !== undefined && { rename }),
+      create: isStored ? undefined : this.moments,
+      move: isStored ? move : undefined,
+      empty,
+      register: this.#registrations(changes, listening),
+      rename: this.#rename(now),
     };
   }
 
@@ -237,14 +240,27 @@ export class Session {
     return this.superseded ? keyOf(this.#known.id) : this.#known.key;
   }
 
-  #registrations(changes: Commit['changes'], listening: ReadonlySet<string> = NO_APPS): Registration[] {
+  /** What the request has registered, and what is due. */
+  #registrations(changes: Commit['changes'], listening: ReadonlySet<string> | undefined): Commit['register'] {
+    const { register } = this.#pending;
+    const due = this.#dueRegistrations(changes, listening);
+    return register === undefined ? due : [...register, ...(due ?? [])];
+  }
+
+  /** The applications that are to hear of the end, and are not registered yet. */
+  #dueRegistrations(
+    changes: Commit['changes'],
+    listening: ReadonlySet<string> | undefined,
+  ): Commit['register'] {
+    if (listening === undefined) return undefined;
     const { isStored, handlers } = this.#known;
     const isKnown = (app: string) => handlers.some((one) => one.app === app && one.handler === ON_END);
     const isDue = (app: string) => (!isStored || changes.has(app)) && !isKnown(app);
-    return [...listening].filter(isDue).map((app) => ({ app, handler: ON_END }));
+    const due = [...listening].filter(isDue).map((app) => ({ app, handler: ON_END }));
+    return due.length === 0 ? undefined : due;
   }
 
-  #after({ create, move, empty, register = [], rename }: Commit): Known {
+  #after({ create, move, empty, register, rename }: Commit): Known {
     const { id, key, alias, moments, handlers, values } = this.#known;
     return {
       id: rename === undefined ? id : this.id,
@@ -252,7 +268,7 @@ export class Session {
       alias,
       isStored: true,
       moments: create ?? (move === undefined ? moments : moved(moments, move)),
-      handlers: registered(handlers, register),
+      handlers: register === undefined ? handlers : registered(handlers, register),
       values: empty === true ? undefined : values,
     };
   }
@@ -271,12 +287,6 @@ interface Alone {
 export const ON_END = 'onEnd';
 
 const NOTHING: Pending = {};
-
-const NO_APPS: ReadonlySet<string> = new Set();
-
-function takeValues([app, values]: [string, Values]): TakenChanges & { app: string } {
-  return { app, ...values.take() };
-}
 
 /** What was not committed, and what has changed since. */
 function together(before: Pending, since: Pending): Pending {

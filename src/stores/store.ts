@@ -23,9 +23,8 @@ export class Store<T extends Storables<T> = AnyValues, Absent = undefined> imple
   readonly #visit: Visit;
   readonly #defaults: Partial<AnyValues> | undefined;
 
-  /** Made by `manager.store(app)`. @throws SessionError `BAD_APP` for a name outside `a-z A-Z 0-9 - _ .`, 1 to 255. */
+  /** Made by `manager.store(app)`, which has checked the name. */
   constructor(visit: Visit, app: string, defaults?: T) {
-    checkApp(app);
     this.app = app;
     this.#visit = visit;
     this.#defaults = defaults;
@@ -73,8 +72,9 @@ export class Store<T extends Storables<T> = AnyValues, Absent = undefined> imple
    */
   set<K extends keyof T & string>(key: K, value: Kept<T, K>): void {
     checkKey(key);
-    if (this.#read === undefined) this.#nobodys().set(key, value as Value);
-    this.#write.set(key, value as Value);
+    const encoded = this.#encode(value as Value);
+    if (this.#read === undefined) this.#nobodys().assertKeeps(key, encoded);
+    this.#write.set(key, encoded);
   }
 
   /** Forgets the key. False when it was absent, which is no error and makes no session. */
@@ -129,7 +129,7 @@ export class Store<T extends Storables<T> = AnyValues, Absent = undefined> imple
     value: Kept<T, K>,
   ): Promise<boolean> {
     checkKey(key);
-    (this.#read ?? this.#nobodys()).assertKeeps(key, value as Value);
+    (this.#read ?? this.#nobodys()).assertKeeps(key, this.#encode(value as Value));
     const wanted = this.#copy(expected as Value | undefined);
     const matches = (stored: Value | undefined) =>
       isDeepStrictEqual(wanted === undefined ? stored : this.#orDefault(key, stored), wanted);
@@ -158,8 +158,11 @@ export class Store<T extends Storables<T> = AnyValues, Absent = undefined> imple
 
   /** As it would come back. */
   #copy(value: Value | undefined): Value | undefined {
-    const { codec } = this.#visit.settings;
-    return value === undefined ? undefined : codec.decode(codec.encode(value));
+    return value === undefined ? undefined : this.#visit.settings.codec.decode(this.#encode(value));
+  }
+
+  #encode(value: Value): string {
+    return this.#visit.settings.codec.encode(value);
   }
 
   get #read(): Values | undefined {

@@ -14,9 +14,10 @@ export class Values implements Counted {
   readonly #codec: Codec;
   readonly #room: Room;
   #loaded: ReadonlyMap<string, Encoded>;
-  readonly #decoded = new Map<string, Value>();
+  /** Made when needed, as the changes are: most requests read a value or two. */
+  #decoded: Map<string, Value> | undefined;
   #emptied = false;
-  #changes = new Map<string, LocalChange>();
+  #changes: Map<string, LocalChange> | undefined;
   #bytes: number | undefined;
 
   constructor(codec: Codec, room: Room, loaded: ReadonlyMap<string, Encoded> = NONE) {
@@ -28,10 +29,10 @@ export class Values implements Counted {
   get(key: string): Value | undefined {
     const encoded = this.#encoded(key);
     if (encoded === undefined) return undefined;
-    const known = this.#decoded.get(key);
+    const known = this.#decoded?.get(key);
     if (known !== undefined) return known;
     const value = this.#decode(key, encoded);
-    if (Object.isFrozen(value)) this.#decoded.set(key, value); // what one reader can change is not for the next
+    if (Object.isFrozen(value)) (this.#decoded ??= new Map()).set(key, value); // what one reader can change is not for the next
     return value;
   }
 
@@ -39,15 +40,13 @@ export class Values implements Counted {
     return this.#encoded(key) !== undefined;
   }
 
-  /** Stored keys in the driver's order, then new ones. */
   keys(): string[] {
-    const kept = this.#emptied ? [] : [...this.#loaded.keys()];
-    return [...new Set([...kept, ...this.#changes.keys()])].filter((key) => this.has(key));
+    return [...this.#seen().keys()];
   }
 
   /** Whether this request changes the key in a way that was not taken yet. */
   changes(key: string): boolean {
-    return this.#emptied || this.#changes.has(key);
+    return this.#emptied || this.#changes?.has(key) === true;
   }
 
   /** Of what this request sees. Counted when it is first asked for, and kept from then on. */
@@ -55,13 +54,13 @@ export class Values implements Counted {
     return (this.#bytes ??= this.keys().reduce((sum, key) => sum + sizeOf(key, this.#encoded(key)), 0));
   }
 
-  /** Refuses what `set` would refuse. @throws SessionError `NOT_STORABLE` or `TOO_LARGE` */
-  assertKeeps(key: string, value: Value): void {
-    this.#room.growth(this, key, this.#encoded(key), this.#codec.encode(value));
+  /** Refuses what `set` would refuse. @throws SessionError `TOO_LARGE` */
+  assertKeeps(key: string, encoded: Encoded): void {
+    this.#room.growth(this, key, this.#encoded(key), encoded);
   }
 
-  set(key: string, value: Value): void {
-    const encoded = this.#codec.encode(value);
+  /** Sets a value that the codec has encoded. */
+  set(key: string, encoded: Encoded): void {
     this.#change(key, { kind: 'set', value: encoded }, encoded);
   }
 
@@ -72,10 +71,8 @@ export class Values implements Counted {
   }
 
   empty(): void {
-    this.#changes.clear();
-    this.#decoded.clear();
+    this.rollback();
     this.#emptied = true;
-    this.#bytes = undefined;
   }
 
   update(key: string, update: Update): Value | undefined {
@@ -86,7 +83,7 @@ export class Values implements Counted {
 
   /** Whether this request changes anything that was not taken yet. */
   get changed(): boolean {
-    return this.#emptied || this.#changes.size > 0;
+    return this.#emptied || this.#changes !== undefined;
   }
 
   /** Takes the difference for a commit. From here on this request sees it as stored. */
@@ -97,7 +94,7 @@ export class Values implements Counted {
       if (stored !== before.get(key)) merged = true;
     };
     const difference = { empty: this.#emptied, keys: this.#changesByKey(noteMerge) };
-    this.#loaded = new Map(this.keys().map((key) => [key, this.#encoded(key) ?? '']));
+    this.#loaded = this.#seen();
     this.rollback();
     const giveBack = () => {
       this.#giveBack(difference);
@@ -116,7 +113,7 @@ export class Values implements Counted {
       if (after === undefined) loaded.delete(key);
       else loaded.set(key, after);
       this.#loaded = loaded;
-      this.#decoded.delete(key);
+      this.#decoded?.delete(key);
       this.#bytes = undefined;
     };
     return { change: { kind: 'update', apply }, done };
@@ -124,15 +121,25 @@ export class Values implements Counted {
 
   /** Drops the difference that was not taken yet. */
   rollback(): void {
-    this.#changes = new Map();
-    this.#decoded.clear();
+    this.#changes = this.#decoded = undefined;
     this.#emptied = false;
     this.#bytes = undefined;
   }
 
+  /** Stored keys in the driver's order, then new ones. */
+  #seen(): ReadonlyMap<string, Encoded> {
+    if (!this.changed) return this.#loaded;
+    const seen = new Map(this.#emptied ? NONE : this.#loaded);
+    for (const [key, { encoded }] of this.#changes ?? NO_CHANGES) {
+      if (encoded === undefined) seen.delete(key);
+      else seen.set(key, encoded);
+    }
+    return seen;
+  }
+
   #changesByKey(noteMerge: (key: string, stored: Encoded | undefined) => void): Map<string, Change> {
     const changes = new Map<string, Change>();
-    for (const [key, { change }] of this.#changes) changes.set(key, noting(change, key, noteMerge));
+    for (const [key, { change }] of this.#changes ?? NO_CHANGES) changes.set(key, noting(change, key, noteMerge));
     return changes;
   }
 
@@ -140,24 +147,25 @@ export class Values implements Counted {
   #giveBack({ empty, keys }: AppChanges): void {
     if (this.#emptied) return;
     for (const [key, change] of keys) {
-      const since = this.#changes.get(key)?.change;
+      const since = this.#changes?.get(key)?.change;
       const both = since === undefined ? change : compose(change, since);
-      this.#changes.set(key, { change: both, encoded: this.#encoded(key) });
+      (this.#changes ??= new Map()).set(key, { change: both, encoded: this.#encoded(key) });
     }
     this.#emptied = empty;
   }
 
   #encoded(key: string): Encoded | undefined {
-    const changed = this.#changes.get(key);
+    const changed = this.#changes?.get(key);
     if (changed !== undefined) return changed.encoded;
     return this.#emptied ? undefined : this.#loaded.get(key);
   }
 
   #change(key: string, change: Change, encoded: Encoded | undefined): void {
     const growth = this.#room.growth(this, key, this.#encoded(key), encoded);
-    const before = this.#changes.get(key)?.change ?? (this.#emptied ? DELETE : undefined);
-    this.#decoded.delete(key);
-    this.#changes.set(key, { change: before === undefined ? change : compose(before, change), encoded });
+    const before = this.#changes?.get(key)?.change ?? (this.#emptied ? DELETE : undefined);
+    const both = before === undefined ? change : compose(before, change);
+    this.#decoded?.delete(key);
+    (this.#changes ??= new Map()).set(key, { change: both, encoded });
     if (this.#bytes !== undefined) this.#bytes += growth;
   }
 
@@ -191,6 +199,7 @@ interface LocalChange {
 }
 
 const NONE: ReadonlyMap<string, Encoded> = new Map();
+const NO_CHANGES: ReadonlyMap<string, LocalChange> = new Map();
 
 const DELETE: Change = { kind: 'delete' };
 

@@ -73,7 +73,8 @@ export class Exchange {
 
   async #sendLater(answer: Promise<Reply>): Promise<void> {
     try {
-      await this.#send(await answer);
+      const rest = this.#send(await answer);
+      if (rest !== undefined) await rest;
     } catch (error) {
       await this.#fail(error);
     }
