@@ -1,17 +1,19 @@
 // @ts-check
-import { Agent, get } from 'node:http';
-import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
-import { figure, progress, readOptions, rotated, tell } from './beside.js';
-import { loader } from './load.js';
-import { table } from './markdown.js';
-import { newcomers } from './newcomers.js';
-import { median, spread } from './numbers.js';
-import { withServer } from './process.js';
-import { PROGRAMS } from './programs.js';
+import { commandLine, readOptions } from './command-line.js';
+import { Browser } from './load/browser.js';
+import { loader } from './load/loader.js';
+import { withServer } from './measure/process.js';
+import { rateOf } from './measure/rate.js';
+import { inRounds } from './measure/rounds.js';
+import { OURS_AND_LIMITS, PROGRAMS } from './plan/programs.js';
+import { machine } from './report/machine.js';
+import { table } from './report/markdown.js';
+import { figure, median, spread, whole } from './report/numbers.js';
+import { tell } from './report/tell.js';
+import { StoredSessions } from './sessions/stored.js';
 
-// node bench/cluster.js: what becomes of a server when two processes share the file.
+// npm run bench:cluster: what becomes of a server when two processes share the file.
 
 /**
  * @typedef {object} Measured
@@ -25,10 +27,12 @@ import { PROGRAMS } from './programs.js';
 
 const options = readOptions({ rounds: [5, 1], seconds: [3, 1], connections: [64, 64], updates: [3200, 800] });
 
-/** @type {readonly { server: import('./process.js').Server, durability: 'process' | 'power', workers: number }[]} */
-const CASES = [PROGRAMS.tsgi, PROGRAMS['one-commit'], PROGRAMS['group-commit']].flatMap((server) =>
+/** @typedef {{ server: import('./measure/process.js').Server, durability: 'process' | 'power', workers: number }} Case */
+
+/** @type {readonly Case[]} */
+const CASES = OURS_AND_LIMITS.flatMap((name) =>
   /** @type {const} */ (['process', 'power']).flatMap((durability) =>
-    [1, 2].map((workers) => ({ server, durability, workers })),
+    [1, 2].map((workers) => ({ server: PROGRAMS[name], durability, workers })),
   ),
 );
 
@@ -38,7 +42,8 @@ const SESSIONS = 1000;
 const ALL_CORES = `0-${availableParallelism() - 1}`;
 
 const load = await loader();
-const measured = await measureAll();
+const stored = new StoredSessions();
+const measured = await inRounds(CASES, options.rounds, nameOf, measure);
 const head = [
   'server',
   'durability',
@@ -51,111 +56,73 @@ const head = [
   'lost of one session',
   'of many',
 ];
-const rows = CASES.map((one, i) => rowOf(one, i));
-await tell('cluster', [table(head, rows)], { ...options, loader: load.name });
+const parts = [machine(commandLine('bench:cluster'), load.name), table(head, CASES.map(rowOf))];
+await tell('cluster.md', parts, options.write);
 
-async function measureAll() {
-  const measured = CASES.map(() => /** @type {Measured[]} */ ([]));
-  for (let round = 0; round < options.rounds; round += 1) {
-    for (const [i, one] of rotated([...CASES.entries()], round)) {
-      progress(
-        `round ${round + 1} of ${options.rounds}: ${one.server.name}, ${one.durability}, ${one.workers}`,
-      );
-      measured[i]?.push(await measure(one));
-    }
-  }
-  return measured;
+/** @param {Case} one */
+function nameOf({ server, durability, workers }) {
+  return `${server.name}, ${durability}, ${workers}`;
 }
 
-/** @param {(typeof CASES)[number]} measured */
-function measure({ server, durability, workers }) {
+/** @param {Case} one */
+async function measure({ server, durability, workers }) {
+  const { database, cookies } = await stored.of(server, SESSIONS);
   const cluster = {
     name: server.name,
-    program: import.meta.resolve('./cluster-primary.js'),
+    program: import.meta.resolve('./measure/cluster-primary.js'),
     options: { durability, program: server.program, workers },
     cores: ALL_CORES,
   };
-  return withServer(cluster, measureServer);
+  return withServer(cluster, (running) => measureServer(running, cookies), database);
 }
 
 /**
- * @param {import('./process.js').ServerProcess} server
+ * @param {import('./measure/process.js').ServerProcess} running
+ * @param {string} cookies
  * @returns {Promise<Measured>}
  */
-async function measureServer({ url, database }) {
-  const made = await newcomers(url, SESSIONS);
-  const cookies = join(dirname(database), 'cookies');
-  await writeFile(cookies, made.join('\n'));
-  return {
-    read: await rate(`${url}/read`, cookies),
-    write: await rate(`${url}/write`, cookies),
-    one: await update(url, await newcomers(url, 1)),
-    many: await update(url, await newcomers(url, options.connections)),
-  };
-}
-
-/**
- * @param {string} url
- * @param {string} cookies
- */
-async function rate(url, cookies) {
+async function measureServer(running, cookies) {
   const { seconds, connections } = options;
-  await load.run({ url, cookies, connections, seconds: 1 });
-  const done = await load.run({ url, cookies, connections, seconds });
-  return done.requests / done.seconds;
+  const task = { connections, seconds, cookies };
+  const read = await rateOf(running, load, { ...task, url: `${running.url}/read` });
+  const write = await rateOf(running, load, { ...task, url: `${running.url}/write` });
+  const browser = new Browser(running.url, connections);
+  const one = await update(browser, 1);
+  const many = await update(browser, connections);
+  browser.close();
+  return { read: read.rate, write: write.rate, one, many };
 }
 
 /**
- * Counts in these sessions in turn, and then looks whether they have every number that was answered.
- * @param {string} url
- * @param {readonly string[]} cookies
+ * Counts in so many new sessions in turn, and then looks whether they have every number that was answered.
+ * @param {Browser} browser
+ * @param {number} sessions
  * @returns {Promise<Counted>}
  */
-async function update(url, cookies) {
-  const agent = new Agent({ keepAlive: true, maxSockets: options.connections });
-  const write = (/** @type {number} */ i) => visit(agent, `${url}/write`, cookies[i % cookies.length] ?? '');
+async function update(browser, sessions) {
+  const visitors = await browser.visitors(sessions);
+  const write = (/** @type {number} */ i) => browser.ask('/write', visitors[i % sessions]?.cookie);
   const answers = await Promise.all(Array.from({ length: options.updates }, (_, i) => write(i)));
   const counted = answers.filter(({ status }) => status === 200).length;
-  const last = await Promise.all(cookies.map((_, i) => write(i)));
-  agent.destroy();
+  const last = await Promise.all(visitors.map((_, i) => write(i)));
   const stored = last.reduce((sum, { body }) => sum + Number(body) - 1, 0);
   return { failed: answers.length - counted, lost: counted - stored };
 }
 
 /**
- * @param {Agent} agent
- * @param {string} url
- * @param {string} cookie
- * @returns {Promise<{ status: number, body: string }>}
- */
-function visit(agent, url, cookie) {
-  return new Promise((resolve, reject) => {
-    const request = get(url, { agent, headers: { cookie } }, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (/** @type {string} */ chunk) => (body += chunk));
-      response.once('error', reject);
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, body }));
-    });
-    request.once('error', reject);
-  });
-}
-
-/**
- * @param {(typeof CASES)[number]} of
+ * @param {Case} one
  * @param {number} i
  */
-function rowOf({ server, durability, workers }, i) {
-  const rounds = measured[i] ?? [];
-  const single = measured[i + 1 - workers] ?? [];
-  const sum = (/** @type {(round: Measured) => number} */ count) => {
-    const values = rounds.map(count);
-    return values.reduce((total, value) => total + value, 0).toLocaleString('en');
-  };
+function rowOf(one, i) {
+  const { server, durability, workers } = one;
+  const rounds = roundsOf(one);
+  const single = roundsOf(CASES[i + 1 - workers]);
+  const sum = (/** @type {(round: Measured) => number} */ count) =>
+    whole(rounds.map(count).reduce((total, value) => total + value, 0));
   const rates = (/** @type {'read' | 'write'} */ what) => {
     const values = rounds.map((round) => round[what]);
     const ratio = median(values.map((value, round) => value / (single[round]?.[what] ?? NaN)));
-    return [spread(values, figure), figure(ratio)];
+    return [spread(values), figure(ratio)];
   };
   return [
     server.name,
@@ -167,4 +134,9 @@ function rowOf({ server, durability, workers }, i) {
     sum(({ one }) => one.lost),
     sum(({ many }) => many.lost),
   ];
+}
+
+/** @param {Case | undefined} one */
+function roundsOf(one) {
+  return (one && measured.get(one)) ?? [];
 }

@@ -2,16 +2,20 @@
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
-import { figure, progress, readOptions, rotated, tell } from './beside.js';
-import { Browser } from './browser.js';
-import { loader } from './load.js';
-import { table } from './markdown.js';
-import { median, spread } from './numbers.js';
-import { withServer } from './process.js';
-import { PROGRAMS } from './programs.js';
-import { StoredSessions } from './stored.js';
+import { commandLine, readOptions } from './command-line.js';
+import { Browser } from './load/browser.js';
+import { loader } from './load/loader.js';
+import { withServer } from './measure/process.js';
+import { warmUp } from './measure/rate.js';
+import { inRounds } from './measure/rounds.js';
+import { PROGRAMS } from './plan/programs.js';
+import { machine } from './report/machine.js';
+import { table } from './report/markdown.js';
+import { figure, median, spread, whole } from './report/numbers.js';
+import { progress, tell } from './report/tell.js';
+import { StoredSessions } from './sessions/stored.js';
 
-// node bench/footprint.js: how soon a server answers, how much memory it takes, and how late its event loop is.
+// npm run bench:footprint: how soon a server answers, how much memory it takes, and how late its event loop is.
 
 const options = readOptions({
   starts: [9, 3],
@@ -21,13 +25,14 @@ const options = readOptions({
   connections: [64, 64],
 });
 
-/** What the others are compared with. */
-const LIMIT = PROGRAMS['one-commit'].name;
+/** @typedef {import('./measure/process.js').Server} Server */
 
-const { tsgi, 'one-commit': limit, bare, ...others } = PROGRAMS;
-const PEERS = [others.express, others.fastify, others.koa, others.hono];
-const READERS = [tsgi, limit, ...PEERS];
-const SERVERS = [tsgi, limit, bare, ...PEERS];
+/** What the others are compared with. */
+const LIMIT = PROGRAMS['one-commit'];
+
+const { tsgi, bare, express, fastify, koa, hono } = PROGRAMS;
+const READERS = [tsgi, LIMIT, express, fastify, koa, hono];
+const SERVERS = [...READERS, bare];
 
 const SESSIONS = 1000;
 
@@ -39,29 +44,18 @@ const AT_REST = 1000;
 
 const load = await loader();
 const stored = new StoredSessions();
-const starts = await measureStarts();
+const starts = await inRounds(SERVERS, options.starts, ({ name }) => `start of ${name}`, start);
 const memory = await measureMemory();
-const delays = await measureDelays();
-await tell('footprint', [tableOfStarts(), tableOfMemory(), tableOfDelays()], {
-  ...options,
-  loader: load.name,
-});
+const delays = await inRounds(READERS, options.rounds, ({ name }) => `delay of ${name}`, delayUnderLoad);
+const description = machine(commandLine('bench:footprint'), load.name);
+await tell('footprint.md', [description, tableOfStarts(), tableOfMemory(), tableOfDelays()], options.write);
 
 /** @typedef {{ first: number, again: number }} Start Milliseconds to the first reply: with a new database, and with that. */
 
-/** @returns {Promise<Map<string, Start[]>>} */
-async function measureStarts() {
-  const measured = new Map(SERVERS.map(({ name }) => [name, /** @type {Start[]} */ ([])]));
-  for (let round = 0; round < options.starts; round += 1) {
-    for (const server of rotated(SERVERS, round)) {
-      progress(`start ${round + 1} of ${options.starts}: ${server.name}`);
-      measured.get(server.name)?.push(await start(server));
-    }
-  }
-  return measured;
-}
-
-/** @param {import('./process.js').Server} server */
+/**
+ * @param {Server} server
+ * @returns {Promise<Start>}
+ */
 async function start(server) {
   let from = performance.now();
   return withServer(server, async (running) => {
@@ -75,7 +69,7 @@ async function start(server) {
   });
 }
 
-/** @param {import('./process.js').ServerProcess} running */
+/** @param {import('./measure/process.js').ServerProcess} running */
 async function hello({ url }) {
   const browser = new Browser(url);
   await browser.get('/hello');
@@ -84,19 +78,19 @@ async function hello({ url }) {
 
 /** Its memory in MiB: at rest, and after each tenth of the requests. */
 async function measureMemory() {
-  /** @type {Map<string, number[]>} */
+  /** @type {Map<Server, number[]>} */
   const measured = new Map();
   for (const server of READERS) {
     progress(`memory: ${server.name}`);
     const { database, cookies } = await stored.of(server, SESSIONS);
-    measured.set(server.name, await withServer(server, (running) => grow(running, cookies), database));
+    measured.set(server, await withServer(server, (running) => grow(running, cookies), database));
   }
   return measured;
 }
 
 /**
  * The load is sent by the second, so that a tenth is reached a little late.
- * @param {import('./process.js').ServerProcess} running
+ * @param {import('./measure/process.js').ServerProcess} running
  * @param {string} cookies
  */
 async function grow(running, cookies) {
@@ -125,55 +119,43 @@ function residentSize(pid) {
   }
 }
 
-/** @typedef {import('./delay-probe.js').Delays} Delays */
+/** @typedef {import('./measure/delay-probe.js').Delays} Delays */
 
-/** @returns {Promise<Map<string, Delays[]>>} */
-async function measureDelays() {
-  const measured = new Map(READERS.map(({ name }) => [name, /** @type {Delays[]} */ ([])]));
-  for (let round = 0; round < options.rounds; round += 1) {
-    for (const server of rotated(READERS, round)) {
-      progress(`delay, round ${round + 1} of ${options.rounds}: ${server.name}`);
-      measured.get(server.name)?.push(await delayUnderLoad(server));
-    }
-  }
-  return measured;
-}
-
-/** @param {import('./process.js').Server} server */
+/** @param {Server} server */
 async function delayUnderLoad(server) {
   const { database, cookies } = await stored.of(server, SESSIONS);
-  const preload = import.meta.resolve('./delay-probe.js');
-  const measure = async (/** @type {import('./process.js').ServerProcess} */ running) => {
-    const task = { url: `${running.url}/read`, connections: options.connections, cookies };
-    await load.run({ ...task, seconds: 1 });
+  const preload = import.meta.resolve('./measure/delay-probe.js');
+  const measure = async (/** @type {import('./measure/process.js').ServerProcess} */ running) => {
+    const { connections, seconds } = options;
+    const task = { url: `${running.url}/read`, connections, seconds, cookies };
+    await warmUp(load, task);
     await running.ask('begin');
-    await load.run({ ...task, seconds: options.seconds });
+    await load.run(task);
     return /** @type {Delays} */ (await running.ask('end'));
   };
   return withServer({ ...server, preload }, measure, database);
 }
 
 function tableOfStarts() {
-  const of = (/** @type {string} */ name, /** @type {keyof Start} */ which) =>
-    (starts.get(name) ?? []).map((one) => one[which]);
-  const rows = SERVERS.map(({ name }) => [
-    name,
-    spread(of(name, 'first'), figure),
-    figure(median(of(name, 'first')) / median(of(LIMIT, 'first'))),
-    spread(of(name, 'again'), figure),
-    figure(median(of(name, 'again')) / median(of(LIMIT, 'again'))),
-  ]);
-  return table(['first reply, ms', 'new database', `× ${LIMIT}`, 'the same again', `× ${LIMIT}`], rows);
+  const of = (/** @type {Server} */ server, /** @type {keyof Start} */ which) =>
+    (starts.get(server) ?? []).map((one) => one[which]);
+  const beside = (/** @type {Server} */ server, /** @type {keyof Start} */ which) => [
+    spread(of(server, which)),
+    figure(median(of(server, which)) / median(of(LIMIT, which))),
+  ];
+  const rows = SERVERS.map((server) => [server.name, ...beside(server, 'first'), ...beside(server, 'again')]);
+  const times = `× ${LIMIT.name}`;
+  return table(['first reply, ms', 'new database', times, 'the same again', times], rows);
 }
 
 function tableOfMemory() {
   const sizesOfLimit = memory.get(LIMIT) ?? [];
-  const rows = READERS.map(({ name }) => {
-    const sizes = memory.get(name) ?? [];
+  const rows = READERS.map((server) => {
+    const sizes = memory.get(server) ?? [];
     const grown = at(sizes, PARTS) - at(sizes, Math.round(PARTS / 3));
     const [rest, last] = [at(sizes, 0), at(sizes, PARTS)];
     return [
-      name,
+      server.name,
       figure(rest),
       signed(rest - at(sizesOfLimit, 0)),
       figure(last),
@@ -183,15 +165,16 @@ function tableOfMemory() {
       sizes.slice(1).map(Math.round).join(' '),
     ];
   });
-  const after = `after ${options.requests.toLocaleString('en')} reads`;
-  const head = ['memory, MiB', 'at rest', `– ${LIMIT}`, after, `× ${LIMIT}`];
+  const after = `after ${whole(options.requests)} reads`;
+  const head = ['memory, MiB', 'at rest', `– ${LIMIT.name}`, after, `× ${LIMIT.name}`];
   return table([...head, 'most', 'grown in the last two thirds', 'at each tenth'], rows);
 }
 
 function tableOfDelays() {
-  const rows = READERS.map(({ name }) => {
-    const of = (/** @type {keyof Delays} */ which) => (delays.get(name) ?? []).map((one) => one[which]);
-    return [name, spread(of('p50'), figure), spread(of('p99'), figure), spread(of('max'), figure)];
+  const rows = READERS.map((server) => {
+    const measured = delays.get(server) ?? [];
+    const which = /** @type {const} */ (['p50', 'p99', 'max']);
+    return [server.name, ...which.map((one) => spread(measured.map((delay) => delay[one])))];
   });
   return table(['delay of the event loop under reads, ms', 'p50', 'p99', 'longest'], rows);
 }

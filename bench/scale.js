@@ -5,22 +5,26 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { figure, progress, readOptions, rotated, tell, writeChart } from './beside.js';
-import { onCores, SERVER_CORE } from './cores.js';
-import { cookieOf, fill } from './fill.js';
-import { lineChart } from './line-chart.js';
-import { loader } from './load.js';
-import { table } from './markdown.js';
-import { median, spread } from './numbers.js';
-import { withServer } from './process.js';
-import { newFolder } from './temporary.js';
+import { commandLine, readOptions } from './command-line.js';
+import { loader } from './load/loader.js';
+import { onCores, SERVER_CORE } from './measure/cores.js';
+import { withServer } from './measure/process.js';
+import { rateOf } from './measure/rate.js';
+import { inRounds } from './measure/rounds.js';
+import { newFolder } from './measure/temporary.js';
+import { lineChart } from './report/line-chart.js';
+import { machine } from './report/machine.js';
+import { table } from './report/markdown.js';
+import { figure, median, spread, whole } from './report/numbers.js';
+import { progress, tell } from './report/tell.js';
+import { cookieOf, fillLimits, fillOurs } from './sessions/fill.js';
 
-// node bench/scale.js: what a session costs as there are more of them, as they have more keys, and as values get longer.
+// npm run bench:scale: what a session costs as there are more of them, as they have more keys, and as values get longer.
 
 /** @typedef {{ sessions: number, keys: number, bytes: number }} Size */
-/** @typedef {Size & { file: string, cookies: string }} Stored */
-/** @typedef {{ rate: number, cpu: number }} Http */
-/** @typedef {{ read: Http, write: Http, load: number, commit: number, select: number }} Costs CPU microseconds, and requests per second. */
+/** @typedef {Size & { file: string, cookies: string, table?: string }} Stored In files: the sessions, and as many in the limits' table. */
+/** @typedef {import('./measure/rate.js').Rate} Rate */
+/** @typedef {{ read: Rate, write: Rate, load: number, commit: number, select: number }} Costs Those without HTTP are CPU microseconds. */
 
 const options = readOptions({
   rounds: [5, 1],
@@ -49,17 +53,19 @@ const SERVER = {
   options: { durability: /** @type {const} */ ('process') },
 };
 
-const INSIDE = fileURLToPath(import.meta.resolve('./inside.js'));
-const SELECT = fileURLToPath(import.meta.resolve('./select.js'));
+const INSIDE = fileURLToPath(import.meta.resolve('./inside/driver.js'));
+const SELECT = fileURLToPath(import.meta.resolve('./inside/select.js'));
 const PICTURE = '![CPU microseconds of a request, and of the driver alone, as a session grows](scale.svg)';
-const NONE = { select: NaN };
 
 const load = await loader();
-const measured = await measureAll();
-const parts = [PICTURE, ...SERIES.map(tableOf), relative()];
-await tell('scale', parts, { ...options, loader: load.name });
-if (options.write)
-  await writeChart('scale', lineChart('CPU microseconds, as a session grows', SERIES.map(panelOf)));
+const stored = await storeAll();
+const measured = await inRounds([...stored.values()], options.rounds, describe, measure);
+const description = machine(commandLine('bench:scale'), load.name);
+await tell('scale.md', [description, PICTURE, ...SERIES.map(tableOf), relative()], options.write);
+if (options.write) {
+  const chart = lineChart('CPU microseconds, as a session grows', SERIES.map(panelOf));
+  await writeFile(join(import.meta.dirname, 'scale.svg'), chart);
+}
 
 /**
  * @param {keyof Size} what
@@ -75,21 +81,16 @@ function nameOf({ sessions, keys, bytes }) {
   return `${sessions}-${keys}-${bytes}`;
 }
 
-/** @returns {Promise<Map<string, Costs[]>>} */
-async function measureAll() {
+/** Once what is in several series. */
+async function storeAll() {
   const folder = newFolder();
-  const sizes = SERIES.flatMap((one) => one.sizes);
-  const different = [...new Map(sizes.map((size) => [nameOf(size), size])).values()];
-  const stored = [];
-  for (const size of different) stored.push(await store(size, folder));
-  const measured = new Map(stored.map((one) => [nameOf(one), /** @type {Costs[]} */ ([])]));
-  for (let round = 0; round < options.rounds; round += 1) {
-    for (const one of rotated(stored, round)) {
-      progress(`round ${round + 1} of ${options.rounds}: ${describe(one)}`);
-      measured.get(nameOf(one))?.push(await measure(one, folder));
-    }
+  /** @type {Map<string, Stored>} */
+  const stored = new Map();
+  for (const size of SERIES.flatMap(({ sizes }) => sizes)) {
+    const name = nameOf(size);
+    if (!stored.has(name)) stored.set(name, await store(size, join(folder, name)));
   }
-  return measured;
+  return stored;
 }
 
 /** @param {Size} size */
@@ -99,55 +100,47 @@ function describe({ sessions, keys, bytes }) {
 
 /**
  * @param {Size} size
- * @param {string} folder
+ * @param {string} name Of the files, but for their ends.
  * @returns {Promise<Stored>}
  */
-async function store(size, folder) {
+async function store(size, name) {
   progress(`storing ${describe(size)}`);
-  const file = join(folder, `${nameOf(size)}.db`);
-  const cookies = join(folder, `${size.sessions}.cookies`);
-  await fill(file, size);
+  const [file, cookies, table] = [`${name}.db`, `${name}.cookies`, `${name}-limit.db`];
+  await fillOurs(file, size);
   await writeFile(cookies, Array.from({ length: size.sessions }, (_, i) => `${cookieOf(i + 1)}\n`).join(''));
-  return { ...size, file, cookies };
+  if (size.keys !== BASE.keys || size.bytes !== BASE.bytes) return { ...size, file, cookies };
+  fillLimits(table, size.sessions);
+  return { ...size, file, cookies, table };
 }
 
 /**
- * @param {Stored} stored
- * @param {string} folder
+ * @param {Stored} one
  * @returns {Promise<Costs>}
  */
-async function measure(stored, folder) {
-  const http = await withServer(SERVER, (server) => measureHttp(server, stored), stored.file);
-  const { file, sessions, bytes, keys } = stored;
+async function measure(one) {
+  const http = await withServer(SERVER, (server) => measureHttp(server, one.cookies), one.file);
+  const { sessions, bytes, file, table } = one;
   const job = { ...SERVER.options, sessions, bytes, seconds: options.seconds };
   const inside = await run(INSIDE, { ...job, database: file });
-  const isPlain = keys === BASE.keys && bytes === BASE.bytes;
-  const select = isPlain
-    ? await run(SELECT, { ...job, database: join(folder, `select-${sessions}.db`) })
-    : NONE;
+  const select = table === undefined ? { select: NaN } : await run(SELECT, { ...job, database: table });
   return /** @type {Costs} */ ({ ...http, ...inside, ...select });
 }
 
 /**
- * @param {import('./process.js').ServerProcess} server
- * @param {Stored} stored
+ * @param {import('./measure/process.js').ServerProcess} server
+ * @param {string} cookies
  */
-async function measureHttp(server, { cookies }) {
-  const measureOne = async (/** @type {string} */ path) => {
-    const { connections, seconds } = options;
-    const order = /** @type {const} */ ('random');
-    const task = { url: server.url + path, connections, cookies, order };
-    await load.run({ ...task, seconds: 1 });
-    const before = server.cpuTime();
-    const done = await load.run({ ...task, seconds });
-    const cpu = done.requests === 0 ? NaN : (server.cpuTime() - before) / done.requests;
-    return { rate: done.requests / done.seconds, cpu };
+async function measureHttp(server, cookies) {
+  const { connections, seconds } = options;
+  const task = { connections, seconds, cookies, order: /** @type {const} */ ('random') };
+  return {
+    read: await rateOf(server, load, { ...task, url: `${server.url}/read` }),
+    write: await rateOf(server, load, { ...task, url: `${server.url}/write` }),
   };
-  return { read: await measureOne('/read'), write: await measureOne('/write') };
 }
 
 /**
- * A program of this folder that prints JSON.
+ * A program of `inside/`, which prints JSON.
  * @param {string} program
  * @param {object} job
  * @returns {Promise<object>}
@@ -172,12 +165,12 @@ function tableOf({ title, sizes, numbers }) {
     'commit alone, CPU µs',
   ];
   const rows = sizes.map((size, i) => {
-    const of = (/** @type {(costs: Costs) => number} */ cost) => spread(costsOf(size).map(cost), figure);
+    const of = (/** @type {(costs: Costs) => number} */ cost) => spread(costsOf(size).map(cost));
     return [
-      (numbers[i] ?? NaN).toLocaleString('en'),
-      of(({ read }) => read.cpu),
+      whole(numbers[i] ?? NaN),
+      of(({ read }) => read.cpu ?? NaN),
       of(({ read }) => read.rate),
-      of(({ write }) => write.cpu),
+      of(({ write }) => write.cpu ?? NaN),
       of(({ write }) => write.rate),
       of(({ load }) => load),
       of(({ commit }) => commit),
@@ -192,15 +185,15 @@ function tableOf({ title, sizes, numbers }) {
  */
 function relative() {
   const [first = BASE, ...more] = SERIES[0]?.sizes ?? [];
-  const cost = (/** @type {Size} */ size) => median(costsOf(size).map(({ read }) => read.cpu));
+  const cost = (/** @type {Size} */ size) => median(costsOf(size).map(({ read }) => read.cpu ?? NaN));
   const select = (/** @type {Size} */ size) => median(costsOf(size).map((costs) => costs.select));
   const rows = [first, ...more].map((size) => [
-    size.sessions.toLocaleString('en'),
+    whole(size.sessions),
     figure(select(size)),
     figure(cost(first) / cost(size)),
     figure((cost(first) + select(size) - select(first)) / cost(size)),
   ]);
-  const rate = `read, × ${first.sessions.toLocaleString('en')}`;
+  const rate = `read, × ${whole(first.sessions)}`;
   return table(
     ['stored sessions', 'a SELECT of SQLite, CPU µs', rate, '× that less what the SELECT loses'],
     rows,
@@ -209,7 +202,8 @@ function relative() {
 
 /** @param {Size} size */
 function costsOf(size) {
-  return measured.get(nameOf(size)) ?? [];
+  const one = stored.get(nameOf(size));
+  return (one && measured.get(one)) ?? [];
 }
 
 /** @param {(typeof SERIES)[number]} series */
@@ -220,10 +214,10 @@ function panelOf({ title, sizes, numbers }) {
   });
   return {
     title,
-    ticks: numbers.map((number) => number.toLocaleString('en')),
+    ticks: numbers.map(whole),
     lines: [
-      line('request that reads', ({ read }) => read.cpu),
-      line('request that writes', ({ write }) => write.cpu),
+      line('request that reads', ({ read }) => read.cpu ?? NaN),
+      line('request that writes', ({ write }) => write.cpu ?? NaN),
       line('load alone', ({ load }) => load),
       line('commit alone', ({ commit }) => commit),
     ],

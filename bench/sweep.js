@@ -3,22 +3,26 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as wait } from 'node:timers/promises';
-import { figure, progress, readOptions, tell } from './beside.js';
-import { Browser } from './browser.js';
-import { cookieOf, fill } from './fill.js';
-import { table } from './markdown.js';
-import { spread } from './numbers.js';
-import { withServer } from './process.js';
-import { newFolder } from './temporary.js';
+import { commandLine, readOptions } from './command-line.js';
+import { Browser } from './load/browser.js';
+import { withServer } from './measure/process.js';
+import { inRounds } from './measure/rounds.js';
+import { newFolder } from './measure/temporary.js';
+import { machine } from './report/machine.js';
+import { table } from './report/markdown.js';
+import { spread, whole } from './report/numbers.js';
+import { progress, tell } from './report/tell.js';
+import { cookieOf, fillOurs } from './sessions/fill.js';
 
-// node bench/sweep.js: how long the event loop is kept while a million sessions are swept, of which half have ended.
+// npm run bench:sweep: how long the event loop is kept while a million sessions are swept, of which half have ended.
 
-/** @typedef {import('./delay-probe.js').Delays} Delays */
+/** @typedef {import('./measure/delay-probe.js').Delays} Delays */
 /** @typedef {{ seconds: number, delays: Delays, latencies: number[] }} Sweep Latencies are those of the readers, in milliseconds. */
 
 const options = readOptions({ rounds: [3, 1], sessions: [1_000_000, 50_000], readers: [200, 200] });
 
-/** @type {readonly { durability: 'power' | 'process', readers: number }[]} */
+/** @typedef {{ durability: 'power' | 'process', readers: number }} Case */
+/** @type {readonly Case[]} */
 const CASES = [
   { durability: 'power', readers: 0 },
   { durability: 'power', readers: options.readers },
@@ -26,7 +30,10 @@ const CASES = [
   { durability: 'process', readers: options.readers },
 ];
 
-const sweeps = await measureAll();
+const file = join(newFolder(), 'full.db');
+progress(`storing ${options.sessions} sessions`);
+await fillOurs(file, { sessions: options.sessions, keys: 3, halfEnded: true });
+const sweeps = await inRounds(CASES, options.rounds, nameOf, measure);
 const head = [
   'durability',
   'reads/s',
@@ -37,36 +44,28 @@ const head = [
   'read p99, ms',
   'longest, ms',
 ];
-const rows = CASES.map((one, i) => rowOf(one, sweeps[i] ?? []));
-const stored = `${options.sessions.toLocaleString('en')} sessions, of which half have ended:`;
-await tell('sweep', [stored, table(head, rows)], options);
+const stored = `${whole(options.sessions)} sessions, of which half have ended:`;
+const parts = [machine(commandLine('bench:sweep')), stored, table(head, CASES.map(rowOf))];
+await tell('sweep.md', parts, options.write);
 
-async function measureAll() {
-  const file = join(newFolder(), 'full.db');
-  progress(`storing ${options.sessions} sessions`);
-  await fill(file, { sessions: options.sessions, keys: 3, halfEnded: true });
-  const sweeps = CASES.map(() => /** @type {Sweep[]} */ ([]));
-  for (let round = 1; round <= options.rounds; round += 1) {
-    for (const [i, { durability, readers }] of CASES.entries()) {
-      progress(`round ${round} of ${options.rounds}: ${durability}, ${readers} reads a second`);
-      sweeps[i]?.push(await withServer(serverOf(durability), (server) => sweep(server, readers), file));
-    }
-  }
-  return sweeps;
+/** @param {Case} one */
+function nameOf({ durability, readers }) {
+  return `${durability}, ${readers} reads a second`;
 }
 
-/** @param {'power' | 'process'} durability */
-function serverOf(durability) {
-  return {
+/** @param {Case} one */
+function measure({ durability, readers }) {
+  const server = {
     name: 'tsgi',
     program: import.meta.resolve('./servers/sweep.js'),
-    preload: import.meta.resolve('./delay-probe.js'),
+    preload: import.meta.resolve('./measure/delay-probe.js'),
     options: { durability },
   };
+  return withServer(server, (running) => sweep(running, readers), file);
 }
 
 /**
- * @param {import('./process.js').ServerProcess} server
+ * @param {import('./measure/process.js').ServerProcess} server
  * @param {number} perSecond How many others read meanwhile.
  * @returns {Promise<Sweep>}
  */
@@ -119,12 +118,10 @@ function read(browser, perSecond) {
   }
 }
 
-/**
- * @param {(typeof CASES)[number]} measured
- * @param {readonly Sweep[]} sweeps
- */
-function rowOf({ durability, readers }, sweeps) {
-  const of = (/** @type {(sweep: Sweep) => number} */ value) => spread(sweeps.map(value), figure);
+/** @param {Case} one */
+function rowOf(one) {
+  const { durability, readers } = one;
+  const of = (/** @type {(sweep: Sweep) => number} */ value) => spread((sweeps.get(one) ?? []).map(value));
   return [
     durability,
     String(readers),

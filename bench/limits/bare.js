@@ -1,6 +1,6 @@
 // @ts-check
 import { createServer } from 'node:http';
-import { listen } from './listen.js';
+import { listen } from '../servers/ready.js';
 
 // What node:http alone costs: a constant reply to every request.
 

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import { setImmediate } from 'node:timers';
 import { begin, commit } from './database.js';
-import { listen } from './listen.js';
+import { listen } from '../servers/ready.js';
 import { routeOf, send } from './routes.js';
 
 // The same work, but the requests of one turn of the event loop share a transaction, and are answered after its COMMIT.

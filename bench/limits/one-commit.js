@@ -1,7 +1,7 @@
 // @ts-check
 import { createServer } from 'node:http';
 import { begin, commit } from './database.js';
-import { listen } from './listen.js';
+import { listen } from '../servers/ready.js';
 import { routeOf, send } from './routes.js';
 
 // What a careful programmer writes for this one job: each request that writes has a transaction of its own, which is

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import Koa from 'koa';
 import koaSession from 'koa-session';
-import { ready } from './ready.js';
+import { listen } from './ready.js';
 import { onlyMinimal, Rows } from './store.js';
 import { COOKIE, LIFETIME } from './table.js';
 
@@ -40,14 +40,12 @@ const fixed = listener({ rolling: false });
 const rolling = listener({ rolling: true }); // stores the whole session and sends the cookie on every visit
 let visitors = 0;
 
-const server = createServer((request, response) => {
-  const listen = request.url === '/hello' ? hello : request.url === '/touch' ? rolling : fixed;
-  listen(request, response);
-});
-
-server.listen(0, '127.0.0.1', () => {
-  ready(/** @type {import('node:net').AddressInfo} */ (server.address()).port);
-});
+listen(
+  createServer((request, response) => {
+    const handle = request.url === '/hello' ? hello : request.url === '/touch' ? rolling : fixed;
+    handle(request, response);
+  }),
+);
 
 /**
  * An application can have one kind of sessions, so there is an application for each kind.

@@ -5,7 +5,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { HEADERS } from './browser.js';
-import { LOAD_CORE, onCores } from './cores.js';
+import { LOAD_CORE, onCores } from '../measure/cores.js';
 
 /**
  * @typedef {object} Task

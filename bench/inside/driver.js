@@ -2,36 +2,21 @@
 import process from 'node:process';
 import { cgi, database, environment, error, jsonCodec, session, text } from 'tsgi';
 import { client } from 'tsgi/testing';
-import { costOf } from './cost-of.js';
-import { storedKeyOf } from './fill.js';
-import { COOKIE } from './servers/table.js';
+import { storedKeyOf } from '../sessions/fill.js';
+import { COOKIE } from '../servers/table.js';
+import { costOf, job, nextKey, TOGETHER } from './job.js';
 
-// What a session costs without HTTP: prints the CPU microseconds of a load and of a commit that sets one value, as JSON.
+// What a session costs without HTTP: prints the CPU microseconds of a load and of a commit that sets one value.
 
-/** @typedef {{ database: string, durability: 'process', sessions: number, bytes: number, seconds: number }} Job */
-
-const job = readJob();
 const driver = await openDriver();
-const keys = Array.from({ length: 100_000 }, () => storedKeyOf(1 + Math.floor(Math.random() * job.sessions)));
 const values = ['x', 'y'].map((letter) => jsonCodec.encode(letter.repeat(job.bytes)));
 let turn = 0;
 
-/** As many as there are visitors at once: they share a transaction. */
-const TOGETHER = 64;
-
-const load = await costOf(TOGETHER, job.seconds, () => {
+const load = await costOf(() => {
   for (let i = 0; i < TOGETHER; i += 1) driver.loadNow?.(nextKey());
 });
-const commit = await costOf(TOGETHER, job.seconds, () =>
-  Promise.all(Array.from({ length: TOGETHER }, commitOne)),
-);
+const commit = await costOf(() => Promise.all(Array.from({ length: TOGETHER }, commitOne)));
 process.stdout.write(JSON.stringify({ load, commit }));
-
-function readJob() {
-  /** @type {unknown} */
-  const parsed = JSON.parse(process.argv[2] ?? '{}');
-  return /** @type {Job} */ (parsed);
-}
 
 /** Of an application that is open, as long as the process runs. */
 async function openDriver() {
@@ -52,12 +37,8 @@ async function openDriver() {
   return found;
 }
 
-function nextKey() {
-  return /** @type {import('tsgi').SessionKey} */ (keys[(turn += 1) % keys.length]);
-}
-
 function commitOne() {
-  const value = values[turn % values.length] ?? '';
+  const value = values[(turn += 1) % values.length] ?? '';
   const change = /** @type {const} */ ({ kind: 'set', value });
   const changes = new Map([['bench', { empty: false, keys: new Map([['name', change]]) }]]);
   return driver.commit({ key: nextKey(), now: Date.now() / 1000, changes });

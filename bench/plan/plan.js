@@ -24,18 +24,19 @@ import { WORKLOADS } from './workloads.js';
  * @property {readonly string[]} quick Those of them that `--quick` keeps, unless workloads were asked for.
  */
 
-const MOST = ['hello', 'read', 'touch', 'write', 'new', '100k', 'seed'];
 const WRITING = ['touch', 'write', 'new', 'seed'];
-const SMALL = ['hello', 'read', 'touch', 'write', 'new', 'seed'];
+const SESSION = ['read', ...WRITING];
+const SMALL = ['hello', ...SESSION];
+const MOST = [...SMALL, '100k'];
 const TYPICAL = ['read', 'write'];
 
 /** @type {readonly Group[]} */
 const GROUPS = [
   { servers: OURS_AND_LIMITS, durability: 'process', workloads: [...MOST, '1m'], quick: SMALL },
   { servers: OURS_AND_LIMITS, durability: 'power', workloads: WRITING, quick: ['write'] },
-  { servers: ['tsgi'], durability: 'power', workloads: MOST, quick: TYPICAL },
+  { servers: ['tsgi'], durability: 'power', workloads: SESSION, quick: TYPICAL },
   { servers: ['express', 'fastify', 'koa', 'hono'], durability: 'process', workloads: MOST, quick: TYPICAL },
-  { servers: ['express-own', 'fastify-own'], durability: 'process', workloads: MOST, quick: ['write'] },
+  { servers: ['express-own', 'fastify-own'], durability: 'process', workloads: SESSION, quick: ['write'] },
   { servers: ['tsgi', 'one-commit'], durability: 'process', single: true, workloads: MOST, quick: ['write'] },
   { servers: ['bare'], durability: 'process', workloads: ['hello'], quick: ['hello'] },
 ];
@@ -45,8 +46,8 @@ const GROUPS = [
  * @param {object} options
  * @param {boolean} options.quick
  * @param {number} options.connections
- * @param {readonly string[]} [options.only] Workloads.
- * @param {readonly string[]} [options.servers]
+ * @param {readonly string[] | undefined} options.only Workloads.
+ * @param {readonly string[] | undefined} options.servers
  * @returns {Cell[][]}
  */
 export function plan({ quick, connections, only, servers }) {

@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3';
 import { cgi, database, environment, error, session, text } from 'tsgi';
 import { client } from 'tsgi/testing';
-import { COOKIE, keyOf, LIFETIME } from './servers/table.js';
+import { COOKIE, keyOf, LIFETIME, openTable } from '../servers/table.js';
 
 /**
  * @typedef {object} Filling
@@ -18,16 +18,28 @@ import { COOKIE, keyOf, LIFETIME } from './servers/table.js';
  * @param {string} file
  * @param {Filling} filling
  */
-export async function fill(file, { sessions, keys = 1, bytes = 10, halfEnded = false }) {
+export async function fillOurs(file, { sessions, keys = 1, bytes = BYTES, halfEnded = false }) {
   await makeOne(file, keys, bytes);
-  const handle = new Database(file);
-  handle.pragma('synchronous = OFF');
-  handle.pragma('cache_size = -500000');
-  handle.function('keyOfNumber', (number) => storedKeyOf(Number(number)));
+  const handle = prepared(new Database(file));
   multiply(handle, sessions);
   if (halfEnded) handle.exec(`UPDATE ${SESSIONS} SET ${PAST} WHERE number % 2 = 0`);
-  handle.pragma('wal_checkpoint(TRUNCATE)');
-  handle.close();
+  close(handle);
+}
+
+/**
+ * Fills the limits' table of a new file with as many sessions of one value.
+ * @param {string} file
+ * @param {number} sessions
+ */
+export function fillLimits(file, sessions) {
+  const handle = prepared(openTable(file));
+  const now = Date.now() / 1000;
+  handle
+    .prepare(
+      `INSERT INTO sessions (key, expires, accessed, data) ${numbersTo(sessions)} SELECT keyOfNumber(i), ?, ?, ? FROM numbers`,
+    )
+    .run(now + LIFETIME, now, JSON.stringify({ name: 'x'.repeat(BYTES) }));
+  close(handle);
 }
 
 /**
@@ -46,12 +58,39 @@ export function storedKeyOf(number) {
   return /** @type {import('tsgi').SessionKey} */ (keyOf(idOf(number)));
 }
 
+const BYTES = 10;
+
 /**
  * Of which the keys are far apart, although they are neighbours.
  * @param {number} number
  */
 function idOf(number) {
   return String(number).padStart(43, '0');
+}
+
+/**
+ * For many rows at once, which nobody would miss.
+ * @param {import('better-sqlite3').Database} handle
+ */
+function prepared(handle) {
+  handle.pragma('synchronous = OFF');
+  handle.pragma('cache_size = -500000');
+  handle.function('keyOfNumber', (number) => storedKeyOf(Number(number)));
+  return handle;
+}
+
+/**
+ * With all in the one file, so that it can be copied.
+ * @param {import('better-sqlite3').Database} handle
+ */
+function close(handle) {
+  handle.pragma('wal_checkpoint(TRUNCATE)');
+  handle.close();
+}
+
+/** @param {number} many */
+function numbersTo(many) {
+  return `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${many})`;
 }
 
 /**
@@ -94,7 +133,7 @@ async function makeOne(file, keys, bytes) {
 function multiply(handle, many) {
   const rest = columnsBut(handle, SESSIONS, 'number', 'id');
   const kept = columnsBut(handle, VALUES, 'session');
-  const numbers = `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${many})`;
+  const numbers = numbersTo(many);
   handle.exec(`
     BEGIN;
     CREATE TEMP TABLE model AS SELECT ${rest} FROM ${SESSIONS};

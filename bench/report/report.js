@@ -1,16 +1,16 @@
 // @ts-check
 import { table } from './markdown.js';
-import { median, milliseconds, ratio, spread, whole } from './numbers.js';
-import { OURS_AND_LIMITS, PEERS, PROGRAMS } from './programs.js';
+import { figure, median, spread } from './numbers.js';
+import { OURS_AND_LIMITS, PEERS, PROGRAMS } from '../plan/programs.js';
 import { Results } from './results.js';
 
 /** @typedef {import('./results.js').Server} Server */
-/** @typedef {import('./programs.js').Name} Name */
+/** @typedef {import('../plan/programs.js').Name} Name */
 /** @typedef {Server['durability']} Durability */
 
 /**
  * The result in Markdown: a part for each question that something was measured for.
- * @param {import('./run.js').Run} run
+ * @param {import('../run.js').Run} run
  */
 export function report({ samples, connections }) {
   const results = new Results(samples);
@@ -57,9 +57,9 @@ function besideLimits(results, durability, connections) {
  */
 function compared(results, workload, ours, other) {
   return [
-    spread(results.ratios(workload, ours, other, 'rate'), ratio),
-    spread(results.ratios(workload, other, ours, 'cpu'), ratio),
-    spread(results.ratios(workload, ours, other, 'p99'), ratio),
+    spread(results.ratios(workload, ours, other, 'rate')),
+    spread(results.ratios(workload, other, ours, 'cpu')),
+    spread(results.ratios(workload, ours, other, 'p99')),
   ];
 }
 
@@ -96,7 +96,7 @@ function rateAndCpu(results, workload, ours, other) {
   const rates = results.ratios(workload, ours, other, 'rate');
   const cpus = results.ratios(workload, other, ours, 'cpu');
   const known = [rates, cpus].map(median).filter((value) => !Number.isNaN(value));
-  return known.length === 0 ? '–' : known.map(ratio).join(' / ');
+  return known.length === 0 ? '–' : known.map(figure).join(' / ');
 }
 
 /** @param {Results} results */
@@ -107,9 +107,9 @@ function oneConnection(results) {
     .workloads(ours, one)
     .map(({ name, title }) => [
       title,
-      spread(results.values(name, ours, 'p50'), milliseconds),
-      spread(results.values(name, one, 'p50'), milliseconds),
-      spread(results.ratios(name, ours, one, 'p50'), ratio),
+      spread(results.values(name, ours, 'p50')),
+      spread(results.values(name, one, 'p50')),
+      spread(results.ratios(name, ours, one, 'p50')),
     ]);
   return part(
     'One connection, both with durability `process`',
@@ -130,8 +130,8 @@ function besideBare(results, connections) {
     .filter((other) => results.workloads(bare, other).length > 0)
     .map((other) => [
       PROGRAMS[other.server].name,
-      spread(results.ratios('hello', other, bare, 'rate'), ratio),
-      spread(results.ratios('hello', bare, other, 'cpu'), ratio),
+      spread(results.ratios('hello', other, bare, 'rate')),
+      spread(results.ratios('hello', bare, other, 'cpu')),
     ]);
   return part(
     'hello beside node:http alone',
@@ -152,7 +152,7 @@ function million(results, connections) {
     if (!names.includes('1m') || !names.includes('read')) return [];
     const rates = results.ratios('1m', server, server, 'rate', 'read');
     const cpus = results.ratios('1m', server, server, 'cpu', 'read').map((value) => 1 / value);
-    return [[PROGRAMS[server.server].name, spread(rates, ratio), spread(cpus, ratio)]];
+    return [[PROGRAMS[server.server].name, spread(rates), spread(cpus)]];
   });
   return part(
     'Reads of 1,000,000 sessions at random beside reads of 1,000',
@@ -169,16 +169,11 @@ function million(results, connections) {
 function absolute(results, connections) {
   const rows = results.all().map(({ workload, server, durability, connections: used }) => {
     const measured = { server, durability, connections: used };
-    /** @param {import('./results.js').Figure} figure @param {(value: number) => string} format */
-    const cell = (figure, format) => spread(results.values(workload.name, measured, figure), format);
     const name = `${PROGRAMS[server].name}, ${durability}${used === connections ? '' : `, ${used} connection`}`;
     return [
       workload.title,
       name,
-      cell('rate', whole),
-      cell('cpu', whole),
-      cell('p50', milliseconds),
-      cell('p99', milliseconds),
+      ...FIGURES.map((one) => spread(results.values(workload.name, measured, one))),
     ];
   });
   return part(
@@ -188,6 +183,8 @@ function absolute(results, connections) {
     rows,
   );
 }
+
+const FIGURES = /** @type {const} */ (['rate', 'cpu', 'p50', 'p99']);
 
 /**
  * @param {string} title

@@ -1,8 +1,8 @@
 // @ts-check
-import { nameOf } from './plan.js';
-import { WORKLOADS } from './workloads.js';
+import { nameOf } from '../plan/plan.js';
+import { WORKLOADS } from '../plan/workloads.js';
 
-/** @typedef {import('./measure.js').Sample} Sample */
+/** @typedef {import('../run.js').Sample} Sample */
 /** @typedef {Pick<Sample, 'server' | 'durability' | 'connections'>} Server As it was measured. */
 /** @typedef {'rate' | 'cpu' | 'p50' | 'p99'} Figure */
 

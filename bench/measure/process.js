@@ -13,7 +13,7 @@ import { newFolder } from './temporary.js';
  * @typedef {object} Server
  * @property {string} name
  * @property {string} program A program in `servers/` or `limits/`, as a file: URL.
- * @property {Partial<import('./servers/options.js').Options>} [options] How to start it; the database is filled in.
+ * @property {Partial<import('../servers/options.js').Options>} [options] How to start it; the database is filled in.
  * @property {string} [cores] Which it may use. Default: that of servers.
  * @property {string} [preload] A module that is imported before the program, as a file: URL.
  */

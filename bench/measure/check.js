@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { Browser } from './browser.js';
+import { Browser } from '../load/browser.js';
 import { withServer } from './process.js';
-import { OURS_AND_LIMITS, PROGRAMS } from './programs.js';
+import { OURS_AND_LIMITS, PROGRAMS } from '../plan/programs.js';
 
-/** @typedef {import('./browser.js').Answer} Answer */
+/** @typedef {import('../load/browser.js').Answer} Answer */
 /** @typedef {import('./process.js').ServerProcess} ServerProcess */
-/** @typedef {import('./programs.js').Name} Name */
-/** @typedef {{ name: string, cookie: string }} Visitor */
+/** @typedef {import('../plan/programs.js').Name} Name */
+/** @typedef {import('../load/browser.js').Visitor} Visitor */
 
 /**
  * Finds out through HTTP whether every server does the work that is measured, and whether ours and the limits send the

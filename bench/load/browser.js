@@ -17,19 +17,39 @@ export const HEADERS = {
 
 /**
  * @typedef {object} Answer
+ * @property {number} status
  * @property {string} body
  * @property {string[]} setCookie
  * @property {string[]} head Names and values in turn, as sent.
  */
 
-/** A visitor with many connections. */
+/** @typedef {{ name: string, cookie: string }} Visitor Who has a session. Its cookie is what a browser sends. */
+
+/** A browser with many connections. */
 export class Browser {
-  #agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  #agent;
+  #connections;
   #origin;
 
-  /** @param {string} origin */
-  constructor(origin) {
+  /**
+   * @param {string} origin
+   * @param {number} [connections]
+   */
+  constructor(origin, connections = 64) {
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+    this.#connections = connections;
     this.#origin = origin;
+  }
+
+  /**
+   * Where every status but 200 is an error.
+   * @param {string} path
+   * @param {string} [cookie]
+   */
+  async get(path, cookie) {
+    const answer = await this.ask(path, cookie);
+    if (answer.status === 200) return answer;
+    throw new Error(`${path} answered ${answer.status}: ${answer.body}`);
   }
 
   /**
@@ -37,7 +57,7 @@ export class Browser {
    * @param {string} [cookie]
    * @returns {Promise<Answer>}
    */
-  get(path, cookie) {
+  ask(path, cookie) {
     const headers = cookie === undefined ? HEADERS : { ...HEADERS, Cookie: cookie };
     return new Promise((resolve, reject) => {
       const request = get(this.#origin + path, { agent: this.#agent, headers }, (response) => {
@@ -46,11 +66,8 @@ export class Browser {
         response.on('data', (/** @type {string} */ chunk) => (body += chunk));
         response.once('error', reject);
         response.once('end', () => {
-          if (response.statusCode === 200) {
-            resolve({ body, setCookie: response.headers['set-cookie'] ?? [], head: response.rawHeaders });
-          } else {
-            reject(new Error(`${path} answered ${response.statusCode ?? 0}: ${body}`));
-          }
+          const { statusCode: status = 0, headers, rawHeaders: head } = response;
+          resolve({ status, body, setCookie: headers['set-cookie'] ?? [], head });
         });
       });
       request.once('error', reject);
@@ -58,17 +75,28 @@ export class Browser {
   }
 
   /**
-   * Makes new sessions, many at a time.
+   * Makes new sessions, as many at a time as there are connections.
    * @param {number} count
    */
   async visitors(count) {
-    return Promise.all(Array.from({ length: count }, () => this.#visitor()));
+    /** @type {Visitor[]} */
+    const made = [];
+    let begun = 0;
+    const makeSome = async () => {
+      while (begun < count) {
+        begun += 1;
+        made.push(await this.#visitor());
+      }
+    };
+    await Promise.all(Array.from({ length: this.#connections }, makeSome));
+    return made;
   }
 
   close() {
     this.#agent.destroy();
   }
 
+  /** @returns {Promise<Visitor>} */
   async #visitor() {
     const { body: name, setCookie } = await this.get('/new');
     if (setCookie.length === 0) throw new Error('/new set no cookie.');

@@ -1,4 +1,5 @@
 // @ts-check
+import { drawing, round } from './drawing.js';
 
 /** @typedef {{ name: string, points: readonly (readonly [x: number, y: number])[] }} Line */
 
@@ -21,38 +22,23 @@ export function lineChart(title, panels) {
   const width = MARGIN + panels.length * (PANEL + GAP);
   const drawn = panels.map((panel, i) => drawPanel(panel, MARGIN + i * (PANEL + GAP), scale));
   const names = panels[0]?.lines.map(({ name }) => name) ?? [];
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${HEIGHT}" viewBox="0 0 ${width} ${HEIGHT}" role="img">
-<title>${title}</title>
-<style>${STYLE}</style>
-<rect class="paper" width="${width}" height="${HEIGHT}" rx="8"/>
-<text class="head" x="16" y="28">${title}</text>
-${names.map(drawName).join('\n')}
-${drawn.join('\n')}
-</svg>
-`;
+  return drawing({ title, style: STYLE, width, height: HEIGHT }, [
+    `<text class="head" x="16" y="28">${title}</text>`,
+    ...names.map(drawName),
+    ...drawn,
+  ]);
 }
 
 const [MARGIN, PANEL, GAP, HEIGHT] = [52, 260, 70, 380];
 const [TOP, BOTTOM] = [104, HEIGHT - 38];
 
+const COLOURS = ['blue', 'orange', 'green', 'purple'];
 const STYLE = `
-text { font: 12px system-ui, sans-serif; fill: #24292f }
-.head { font-size: 14px; font-weight: 600 }
-.title { font-weight: 600 }
-.paper { fill: #ffffff }
-.grid { stroke: #d0d7de }
+.grid { stroke: var(--faint) }
 .middle { text-anchor: middle }
 .end { text-anchor: end }
 .line { fill: none; stroke-width: 2 }
-.s0 { stroke: #0969da } .s1 { stroke: #bc4c00 } .s2 { stroke: #1a7f37 } .s3 { stroke: #8250df } .s4 { stroke: #6e7781 }
-.d0 { fill: #0969da } .d1 { fill: #bc4c00 } .d2 { fill: #1a7f37 } .d3 { fill: #8250df } .d4 { fill: #6e7781 }
-@media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3 }
-  .paper { fill: #0d1117 }
-  .grid { stroke: #30363d }
-  .s0 { stroke: #58a6ff } .s1 { stroke: #f0883e } .s2 { stroke: #3fb950 } .s3 { stroke: #bc8cff } .s4 { stroke: #8b949e }
-  .d0 { fill: #58a6ff } .d1 { fill: #f0883e } .d2 { fill: #3fb950 } .d3 { fill: #bc8cff } .d4 { fill: #8b949e }
-}
+${COLOURS.map((name, i) => `.s${i} { stroke: var(--${name}) } .d${i} { fill: var(--${name}) }`).join('\n')}
 `;
 
 /** @typedef {{ marks: number[], y: (value: number) => number }} Scale */
@@ -129,9 +115,4 @@ function drawLine(points, i) {
  */
 function known({ points }) {
   return points.filter(([, y]) => Number.isFinite(y) && y > 0);
-}
-
-/** @param {number} value */
-function round(value) {
-  return Math.round(value * 10) / 10;
 }

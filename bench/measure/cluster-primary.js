@@ -1,16 +1,16 @@
 // @ts-check
 import cluster from 'node:cluster';
 import { once } from 'node:events';
-import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { ready } from './servers/ready.js';
+import { options as given } from '../servers/options.js';
+import { ready } from '../servers/ready.js';
 
 // Runs one of the servers in several workers on one port and one file: `node cluster-primary.js '<json>'`, with what the
 // server gets, and besides `program`, its file: URL, and `workers`.
 
-/** @typedef {import('./servers/options.js').Options & { program: string, workers: number }} ClusterOptions */
+/** @typedef {import('../servers/options.js').Options & { program: string, workers: number }} ClusterOptions */
 
-const { program, workers, ...options } = readOptions();
+const { program, workers, ...options } = /** @type {ClusterOptions} */ (given);
 cluster.setupPrimary({ exec: fileURLToPath(program), args: [JSON.stringify(options)] });
 cluster.on('exit', (worker, code, signal) => {
   throw new Error(`Worker ${worker.id} ended: ${signal || code}.`);
@@ -27,11 +27,4 @@ ready(port);
 async function portOf(worker) {
   const message = /** @type {unknown[]} */ (await once(worker, 'message'));
   return Number(message[0]);
-}
-
-/** @returns {ClusterOptions} */
-function readOptions() {
-  /** @type {unknown} */
-  const parsed = JSON.parse(process.argv[2] ?? '{}');
-  return /** @type {ClusterOptions} */ (parsed);
 }
