@@ -69,31 +69,6 @@ function idOf(number) {
 }
 
 /**
- * For many rows at once, which nobody would miss.
- * @param {import('better-sqlite3').Database} handle
- */
-function prepared(handle) {
-  handle.pragma('synchronous = OFF');
-  handle.pragma('cache_size = -500000');
-  handle.function('keyOfNumber', (number) => storedKeyOf(Number(number)));
-  return handle;
-}
-
-/**
- * With all in the one file, so that it can be copied.
- * @param {import('better-sqlite3').Database} handle
- */
-function close(handle) {
-  handle.pragma('wal_checkpoint(TRUNCATE)');
-  handle.close();
-}
-
-/** @param {number} many */
-function numbersTo(many) {
-  return `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${many})`;
-}
-
-/**
  * @param {string} file
  * @param {number} keys
  * @param {number} bytes
@@ -123,6 +98,17 @@ async function makeOne(file, keys, bytes) {
   const visitor = client(application);
   await visitor.get('/');
   await visitor.close();
+}
+
+/**
+ * For many rows at once, which nobody would miss.
+ * @param {import('better-sqlite3').Database} handle
+ */
+function prepared(handle) {
+  handle.pragma('synchronous = OFF');
+  handle.pragma('cache_size = -500000');
+  handle.function('keyOfNumber', (number) => storedKeyOf(Number(number)));
+  return handle;
 }
 
 /**
@@ -157,6 +143,20 @@ function columnsBut(handle, table, ...but) {
     .map(({ name }) => name)
     .filter((name) => !but.includes(name))
     .join(', ');
+}
+
+/** @param {number} many */
+function numbersTo(many) {
+  return `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < ${many})`;
+}
+
+/**
+ * With all in the one file, so that it can be copied.
+ * @param {import('better-sqlite3').Database} handle
+ */
+function close(handle) {
+  handle.pragma('wal_checkpoint(TRUNCATE)');
+  handle.close();
 }
 
 const SESSIONS = `${COOKIE}Sessions`;
