@@ -1,4 +1,5 @@
 import { atEndOfTurn, inTurn } from '../app/turn.js';
+import type { FileState } from './file-state.js';
 import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
 
 /**
@@ -9,29 +10,41 @@ import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
  */
 export class SharedRead {
   readonly #handle: SqliteHandle;
+  readonly #state: FileState;
   readonly #begin: SqliteStatement;
   readonly #commit: SqliteStatement;
-  #state: 'none' | 'open' | 'left' = 'none';
+  #phase: 'none' | 'open' | 'left' = 'none';
   #given = false;
 
-  constructor(handle: SqliteHandle) {
+  constructor(handle: SqliteHandle, state: FileState) {
     this.#handle = handle;
+    this.#state = state;
     this.#begin = handle.prepare('BEGIN');
     this.#commit = handle.prepare('COMMIT');
   }
 
+  get isOpen(): boolean {
+    return this.#phase === 'open';
+  }
+
+  /** Whether the application has the handle itself. */
+  get isGiven(): boolean {
+    return this.#given;
+  }
+
   /** Before a read of a driver. */
   join(): void {
-    if (this.#state !== 'none' || this.#given || !inTurn() || this.#handle.inTransaction) return;
+    if (this.#phase !== 'none' || this.#given || !inTurn() || this.#handle.inTransaction) return;
     this.#begin.run();
-    this.#state = 'open';
+    this.#state.begin();
+    this.#phase = 'open';
     atEndOfTurn(this.#end);
   }
 
   /** Before a statement of the application. The reads that follow in this turn stand alone, so that the two need not alternate. */
   leave(): void {
-    if (this.#state !== 'open') return;
-    this.#state = 'left';
+    if (this.#phase !== 'open') return;
+    this.#phase = 'left';
     this.#commit.run();
   }
 
@@ -43,6 +56,6 @@ export class SharedRead {
 
   readonly #end = () => {
     this.leave();
-    this.#state = 'none';
+    this.#phase = 'none';
   };
 }

@@ -82,6 +82,7 @@ export class SqliteConnection implements Connection {
     const values = Array.isArray(parameters) ? (parameters as readonly unknown[]) : [parameters];
     return this.#database.run(() => {
       const statement = this.#database.statement(sql);
+      if (!statement.readonly) this.#database.noteChange();
       if (statement.reader) return { rows: statement.all(...values), rowCount: -1, lastRowId: undefined };
       const { changes, lastInsertRowid } = statement.run(...values);
       return { rows: [], rowCount: changes, lastRowId: lastInsertRowid };

@@ -1,6 +1,8 @@
 /** The part of a better-sqlite3 statement that is used here, so that users need no types of that package. */
 export interface SqliteStatement {
   readonly reader: boolean;
+  /** Whether it changes nothing by itself. */
+  readonly readonly: boolean;
   all(...params: readonly unknown[]): unknown[];
   get(...params: readonly unknown[]): unknown;
   iterate(...params: readonly unknown[]): IterableIterator<unknown>;

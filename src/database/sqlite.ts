@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { codeOfError } from '../app/errors.js';
 import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
+import { FileState } from './file-state.js';
 import { FileWatch } from './file-watch.js';
 import { SharedRead } from './shared-read.js';
 import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
@@ -36,6 +37,7 @@ export class SqliteDatabase {
   readonly #statements = new Map<string, SqliteStatement>();
   /** Undefined for a database in memory. */
   readonly #watch: FileWatch | undefined;
+  readonly #state: FileState;
   readonly #reads: SharedRead;
   readonly #writes: WriteQueue;
   #users = 0;
@@ -46,8 +48,9 @@ export class SqliteDatabase {
     this.durability = durability;
     this.#handle = handle;
     this.#watch = file === MEMORY ? undefined : new FileWatch(file);
-    this.#reads = new SharedRead(handle);
-    this.#writes = new WriteQueue(handle, file, () => {
+    this.#state = new FileState(handle);
+    this.#reads = new SharedRead(handle, this.#state);
+    this.#writes = new WriteQueue(handle, file, this.#state, () => {
       this.#reads.leave();
       this.#watch?.check();
     });
@@ -90,6 +93,22 @@ export class SqliteDatabase {
   get handle(): SqliteHandle {
     this.#reads.give();
     return this.#handle;
+  }
+
+  /**
+   * A number that stays the same as long as drivers alone change the file through this handle: no other process or connection
+   * has committed, the application has run no statement that writes, and no write has failed. What a driver has read or
+   * written in a state is so while it lasts. Undefined outside the transactions that a turn shares, where finding it out
+   * would cost as much as reading, and for good once the application has the handle itself.
+   */
+  get state(): number | undefined {
+    const isShared = this.#reads.isOpen || this.#writes.isShared;
+    return isShared && !this.#reads.isGiven ? this.#state.number : undefined;
+  }
+
+  /** For the application's own statements: one that writes is about to run. */
+  noteChange(): void {
+    this.#state.note();
   }
 
   /** A new prepared statement. */

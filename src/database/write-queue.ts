@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { atEndOfTurn } from '../app/turn.js';
 import { codeOfError } from '../app/errors.js';
 import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
+import type { FileState } from './file-state.js';
 import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
 
 interface Write {
@@ -20,6 +21,7 @@ interface Write {
 export class WriteQueue {
   readonly #handle: SqliteHandle;
   readonly #file: string;
+  readonly #state: FileState;
   readonly #check: () => void;
   readonly #begin: SqliteStatement;
   readonly #commit: SqliteStatement;
@@ -28,18 +30,25 @@ export class WriteQueue {
   readonly #waiting: Write[] = [];
   #scheduled = false;
   #running = false;
+  #shared = false;
   #closed = false;
   #whenIdle: (() => void)[] = [];
 
   /** `check` throws when nothing may be written. */
-  constructor(handle: SqliteHandle, file: string, check: () => void) {
+  constructor(handle: SqliteHandle, file: string, state: FileState, check: () => void) {
     this.#handle = handle;
     this.#file = file;
+    this.#state = state;
     this.#check = check;
     this.#begin = handle.prepare('BEGIN IMMEDIATE');
     this.#commit = handle.prepare('COMMIT');
     this.#savepoint = handle.prepare('SAVEPOINT tsgi');
     this.#release = handle.prepare('RELEASE tsgi');
+  }
+
+  /** Whether writes that may share their transaction, and so those of drivers alone, are running now. */
+  get isShared(): boolean {
+    return this.#shared;
   }
 
   /** See `SqliteDatabase.write` and `.transaction`. */
@@ -68,6 +77,7 @@ export class WriteQueue {
       this.#check();
       if (this.#handle.inTransaction) throw transactionOpen();
       this.#begin.run();
+      this.#state.begin();
       this.#runTogether(this.#take());
     } catch (error) {
       wait = this.#refuse(error);
@@ -84,6 +94,9 @@ export class WriteQueue {
   }
 
   #runTogether(writes: readonly Write[]): void {
+    const isAlone = writes[0]?.alone === true;
+    this.#shared = !isAlone;
+    if (isAlone) this.#state.note(); // it may be the application's
     try {
       const settle =
         writes.length === 1 ? writes.map(runAlone) : writes.map((write) => this.#runGuarded(write));
@@ -92,6 +105,7 @@ export class WriteQueue {
     } catch (error) {
       this.#lost(writes, error);
     }
+    this.#shared = false;
   }
 
   /** Runs a write so that, when it fails, only its own changes are undone. */
@@ -104,6 +118,7 @@ export class WriteQueue {
     } catch (error) {
       if (!this.#handle.inTransaction) throw error; // SQLite has undone the whole group: disk full, I/O error
       this.#handle.exec('ROLLBACK TO tsgi; RELEASE tsgi');
+      this.#state.note();
       return () => {
         write.reject(databaseError(error, this.#file));
       };
@@ -115,6 +130,7 @@ export class WriteQueue {
    * make it durable nobody is to blame, and all fail: see decisions/010.
    */
   #lost(writes: readonly Write[], error: unknown): void {
+    this.#state.note();
     const final = writes.length === 1 || codeOfError(error) === 'SQLITE_IOERR_FSYNC';
     if (final) for (const write of writes) write.reject(databaseError(error, this.#file));
     else this.#waiting.unshift(...writes.map((write) => Object.assign(write, { alone: true })));

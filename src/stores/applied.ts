@@ -1,6 +1,18 @@
-import type { AppChanges, Change, Encoded, StoredSession } from './driver.js';
+import type { AppChanges, Change, Commit, Encoded, StoredSession } from './driver.js';
+import { registered } from './events.js';
+import { moved } from './expiry.js';
 
 type Values = StoredSession['values'];
+
+/** What a commit makes of a session. What is stored is never changed in place: a picture given to a manager stays. */
+export function sessionAfter(before: StoredSession, commit: Commit): StoredSession {
+  const { move, register } = commit;
+  const { createdAt, accessed, lifetime, expireTime, idle } =
+    move === undefined ? before : moved(before, move);
+  const handlers = register === undefined ? before.handlers : registered(before.handlers, register);
+  const values = valuesAfter(before.values, commit);
+  return { key: before.key, createdAt, accessed, lifetime, expireTime, idle, handlers, values };
+}
 
 /** What a commit makes of the values of a session, for a driver that keeps them in Maps. What is stored is never changed. */
 export function valuesAfter(

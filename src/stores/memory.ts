@@ -1,4 +1,4 @@
-import { valuesAfter } from './applied.js';
+import { sessionAfter } from './applied.js';
 import type {
   Alias,
   Claim,
@@ -16,8 +16,8 @@ import type {
   Sweep,
   SweepStep,
 } from './driver.js';
-import { eventsOf, registered } from './events.js';
-import { deadlineOf, endingOf, type Moments, moved } from './expiry.js';
+import { eventsOf } from './events.js';
+import { deadlineOf, endingOf } from './expiry.js';
 import { MemoryOutbox } from './memory/outbox.js';
 import type { SessionKey } from './session-id.js';
 
@@ -154,13 +154,14 @@ export class MemoryDriver implements Driver {
   }
 
   #apply(commit: Commit): CommitResult {
-    const { create, now, move = {} } = commit;
+    const { create, now } = commit;
     const key = this.#newest(commit.key);
     const stored = this.#sessions.get(key);
-    if (create !== undefined) return stored === undefined ? this.#store(commit, key, create) : 'exists';
+    const made = create && { key, ...create, handlers: [], values: NO_VALUES };
+    if (made !== undefined) return stored === undefined ? this.#store(commit, made) : 'exists';
     if (stored === undefined || deadlineOf(stored) <= now) return 'gone';
     if (key !== commit.key && this.#isOver(commit)) return 'gone';
-    return this.#store(commit, key, moved(stored, move), stored);
+    return this.#store(commit, stored);
   }
 
   #isOver({ key, now }: Commit): boolean {
@@ -168,13 +169,10 @@ export class MemoryDriver implements Driver {
     return older !== undefined && older.until <= now;
   }
 
-  /** What is stored is never changed in place: a picture given to a manager stays as it was. */
-  #store(commit: Commit, key: SessionKey, moments: Moments, before?: StoredSession): CommitResult {
-    const { register = [], rename } = commit;
-    const handlers = registered(before?.handlers ?? [], register);
-    const values = valuesAfter(before?.values, commit);
-    const { createdAt, accessed, lifetime, expireTime, idle } = moments;
-    this.#sessions.set(key, { key, createdAt, accessed, lifetime, expireTime, idle, handlers, values });
+  #store(commit: Commit, before: StoredSession): CommitResult {
+    const { key } = before;
+    const { rename } = commit;
+    this.#sessions.set(key, sessionAfter(before, commit));
     if (key !== commit.key) return 'superseded';
     if (rename !== undefined) this.#rename(key, rename);
     return 'committed';
@@ -215,3 +213,5 @@ export class MemoryDriver implements Driver {
     return this.#sessions.delete(key);
   }
 }
+
+const NO_VALUES: StoredSession['values'] = new Map();

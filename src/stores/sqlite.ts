@@ -1,10 +1,12 @@
 import type { SqliteDatabase } from '../database/sqlite.js';
+import { sessionAfter } from './applied.js';
 import type { Claim, Commit, CommitResult, Driver, Ending, EndReason, Lock, Power } from './driver.js';
 import type { QuarantinedValue, Registration } from './driver.js';
 import type { Settlement, StoredEvent, StoredSession, Sweep, SweepStep } from './driver.js';
 import { eventsOf, registered } from './events.js';
 import { deadlineOf, endingOf, moved } from './expiry.js';
 import type { SessionKey } from './session-id.js';
+import { KnownSessions } from './sqlite/known.js';
 import { SqliteLocks } from './sqlite/locks.js';
 import { SqliteOutbox } from './sqlite/outbox.js';
 import { SqliteQuarantine } from './sqlite/quarantine.js';
@@ -23,6 +25,7 @@ export class SqliteDriver implements Driver {
   ]);
   readonly #database: SqliteDatabase;
   readonly #schema: SqliteSchema;
+  readonly #known = new KnownSessions();
   #prepared: Tables | undefined;
 
   /** The driver of an environment: one for each name and database, whoever asks. */
@@ -128,17 +131,41 @@ export class SqliteDriver implements Driver {
   }
 
   #load(key: SessionKey): StoredSession | undefined {
+    const { state } = this.#database;
+    const known = this.#known.get(key, state);
+    if (known !== undefined) return known.stored;
     const { sessions } = this.#tables;
-    return sessions.load(key) ?? sessions.loadOlder(key);
+    const found = sessions.load(key);
+    if (found === undefined) return sessions.loadOlder(key);
+    this.#known.set(key, found, state);
+    return found.stored;
   }
 
   #apply(commit: Commit): CommitResult {
     const { key, create } = commit;
     const { sessions } = this.#tables;
-    if (create === undefined) return this.#change(commit);
+    if (create === undefined) return this.#changeKnown(commit) ?? this.#change(commit);
     const number = sessions.create(key, create, handlersAfter([], commit));
     if (number === undefined) return 'exists';
     sessions.change(number, commit.changes);
+    return 'committed';
+  }
+
+  /** Reads nothing again. Undefined when the session is not known, or gets another key. */
+  #changeKnown(commit: Commit): CommitResult | undefined {
+    const { key, now, move, empty, changes, register, rename } = commit;
+    const { state } = this.#database;
+    const known = rename === undefined ? this.#known.get(key, state) : undefined;
+    if (known === undefined) return undefined;
+    const { sessions } = this.#tables;
+    const { number, stored } = known;
+    if (deadlineOf(stored) <= now) return 'gone';
+    const after = sessionAfter(stored, commit);
+    if (move !== undefined) sessions.move(number, after);
+    if (register !== undefined) sessions.setHandlers(number, after.handlers);
+    if (empty === true) sessions.empty(number);
+    sessions.write(number, changes, after.values);
+    this.#known.set(key, { number, stored: after }, state);
     return 'committed';
   }
 
@@ -148,6 +175,7 @@ export class SqliteDriver implements Driver {
     const found = sessions.find(key);
     const row = found ?? sessions.findOlder(key, now);
     if (row === undefined || deadlineOf(row) <= now) return 'gone';
+    this.#known.forget(row.key);
     if (move !== undefined) sessions.move(row.number, moved(row, move));
     if (register !== undefined)
       sessions.setHandlers(row.number, handlersAfter(handlersOf(row.handlers), commit));
@@ -163,8 +191,9 @@ export class SqliteDriver implements Driver {
 
   #end(row: Row, reason: EndReason, now: number): void {
     const { sessions, outbox } = this.#tables;
-    const stored = row.handlers !== null ? sessions.load(row.key) : undefined;
-    if (stored !== undefined) outbox.add(eventsOf(stored, { reason, now }));
+    const known = row.handlers !== null ? sessions.load(row.key) : undefined;
+    if (known !== undefined) outbox.add(eventsOf(known.stored, { reason, now }));
+    this.#known.forget(row.key);
     sessions.remove(row.number);
   }
 

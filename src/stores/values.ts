@@ -139,7 +139,8 @@ export class Values implements Counted {
 
   #changesByKey(noteMerge: (key: string, stored: Encoded | undefined) => void): Map<string, Change> {
     const changes = new Map<string, Change>();
-    for (const [key, { change }] of this.#changes ?? NO_CHANGES) changes.set(key, noting(change, key, noteMerge));
+    for (const [key, { change }] of this.#changes ?? NO_CHANGES)
+      changes.set(key, noting(change, key, noteMerge));
     return changes;
   }
 

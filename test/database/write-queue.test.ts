@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { BUSY_LIMIT } from '../../src/database/errors.js';
+import { FileState } from '../../src/database/file-state.js';
 import { SqliteDatabase } from '../../src/database/sqlite.js';
 import type { SqliteHandle } from '../../src/database/sqlite-handle.js';
 import { WriteQueue } from '../../src/database/write-queue.js';
@@ -191,7 +192,12 @@ describe('a group that is lost as a whole', () => {
 
 describe('a group that the disk could not make durable', () => {
   it('fails as a whole, and is not run again', async () => {
-    const queue = new WriteQueue(failingToCommit(database.handle), 'notes.db', () => undefined);
+    const queue = new WriteQueue(
+      failingToCommit(database.handle),
+      'notes.db',
+      new FileState(database.handle),
+      () => undefined,
+    );
     const settled = await Promise.allSettled(['a', 'b'].map((text) => queue.add(() => insert(text), false)));
 
     const refused = { status: 'rejected', reason: { code: 'DATABASE_IO', status: 503 } };
@@ -206,7 +212,7 @@ describe('a database that may not be written', () => {
   it('begins no transaction, and takes the next write when it may', async () => {
     const gone = new Error('gone');
     const reasons: (Error | undefined)[] = [gone, gone, undefined];
-    const queue = new WriteQueue(database.handle, 'notes.db', () => {
+    const queue = new WriteQueue(database.handle, 'notes.db', new FileState(database.handle), () => {
       const reason = reasons.shift();
       if (reason !== undefined) throw reason;
     });

@@ -15,6 +15,11 @@ function encoded(plain: Plain): Map<string, Encoded> {
   return new Map(Object.entries(plain).map(([key, value]) => [key, jsonCodec.encode(value)]));
 }
 
+/** As a store does. */
+function set(values: Values, key: string, value: Value): void {
+  values.set(key, jsonCodec.encode(value));
+}
+
 function seen(values: Values): Record<string, Value | undefined> {
   return Object.fromEntries(values.keys().map((key) => [key, values.get(key)]));
 }
@@ -48,7 +53,7 @@ type Deed =
   | { readonly kind: 'update'; readonly key: string; readonly update: Update };
 
 function doOn(values: Values, deed: Deed): void {
-  if (deed.kind === 'set') values.set(deed.key, deed.value);
+  if (deed.kind === 'set') set(values, deed.key, deed.value);
   else if (deed.kind === 'delete') values.delete(deed.key);
   else if (deed.kind === 'empty') values.empty();
   else values.update(deed.key, deed.update);
@@ -185,10 +190,10 @@ describe('Values', () => {
   it('list the keys in the order they were stored, new ones last', () => {
     const values = valuesWith({ b: 1, a: 2, c: 3 });
 
-    values.set('z', 1);
-    values.set('a', 5);
+    set(values, 'z', 1);
+    set(values, 'a', 5);
     values.delete('b');
-    values.set('y', 1);
+    set(values, 'y', 1);
 
     expect(values.keys()).toEqual(['a', 'c', 'z', 'y']);
   });
@@ -197,7 +202,7 @@ describe('Values', () => {
     const values = valuesWith({ a: 1 });
     expect(values.changed).toBe(false);
 
-    values.set('a', 1);
+    set(values, 'a', 1);
     expect(values.changed).toBe(true);
     values.take();
     expect(values.changed).toBe(false);
@@ -227,7 +232,7 @@ describe('Values', () => {
     expect(() => values.update('a', fail)).toThrow('no');
     expect(() => values.update('a', () => /x/ as never)).toThrow('RegExp');
     expect(() => {
-      values.set('b', NaN);
+      set(values, 'b', NaN);
     }).toThrow('NaN');
 
     expect(values.changed).toBe(false);
@@ -242,7 +247,7 @@ describe('Values', () => {
     expect(values.get('list')).toBe(values.get('list'));
     expect(decoded).toBe(1);
 
-    values.set('list', [2]);
+    set(values, 'list', [2]);
     expect(values.get('list')).toEqual([2]);
   });
 
@@ -259,7 +264,7 @@ describe('Values', () => {
 
     expect(() => values.get('card')).toThrow(corrupt);
     expect(() => values.update('card', (card) => card)).toThrow(corrupt);
-    values.set('card', 'anew');
+    set(values, 'card', 'anew');
     expect(values.get('card')).toBe('anew');
   });
 
@@ -279,7 +284,7 @@ describe('Values', () => {
   describe('a change that is committed alone', () => {
     it('does not take the others with it, and is seen once it is done', () => {
       const values = valuesWith({ a: 1 });
-      values.set('b', 2);
+      set(values, 'b', 2);
 
       const { change, done: whenDone } = values.alone('a', () => 77);
       expect(applied({ a: 5 }, { empty: false, keys: new Map([['a', change]]) })).toEqual({ a: 77 });
@@ -294,7 +299,7 @@ describe('Values', () => {
 
     it('is not seen where this request has changed the key itself', () => {
       const values = valuesWith({ a: 1 });
-      values.set('a', 2);
+      set(values, 'a', 2);
 
       const { change, done: whenDone } = values.alone('a', () => undefined);
       applied({ a: 1 }, { empty: false, keys: new Map([['a', change]]) });

@@ -730,7 +730,7 @@ describe('a visit with a connection', () => {
 
   it('is not committed while a transaction is open that this request began by hand', async () => {
     const { visit, open } = await connected();
-    visit.use().values('shop').set('a', 1);
+    visit.use().values('shop').set('a', '1');
 
     open.push('by hand');
     await expect(visit.save()).rejects.toMatchObject({ code: 'TRANSACTION_OPEN' });

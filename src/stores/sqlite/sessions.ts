@@ -3,6 +3,7 @@ import type { SqliteStatement } from '../../database/sqlite-handle.js';
 import type { AppChanges, Change, Encoded, Registration, Rename, StoredSession } from '../driver.js';
 import { registered } from '../events.js';
 import type { Moments } from '../expiry.js';
+import type { Known } from './known.js';
 import { listIn } from './list.js';
 import { PART } from './part.js';
 import type { SessionKey } from '../session-id.js';
@@ -37,8 +38,10 @@ export class SqliteSessions {
     return rowOf(this.#statements.findOlder.get(key, moment) as RawRow | undefined);
   }
 
-  load(key: SessionKey): StoredSession | undefined {
-    return sessionOf(key, this.#statements.load.all(key) as LoadedRow[]);
+  load(key: SessionKey): Known | undefined {
+    const rows = this.#statements.load.all(key) as NumberedRow[];
+    const stored = sessionOf(key, rows);
+    return stored && { number: (rows[0] as NumberedRow)[NUMBER], stored };
   }
 
   /** By one of the older keys it had. One statement, so that no rename comes between. */
@@ -108,6 +111,19 @@ export class SqliteSessions {
     this.#statements.forgetAliases.run(before);
   }
 
+  /** Writes what a commit has made of the values. */
+  write(number: number, changes: ReadonlyMap<string, AppChanges>, after: StoredSession['values']): void {
+    const { set, unset } = this.#statements;
+    for (const [app, { empty, keys }] of changes) {
+      if (empty) this.#statements.empty.run(number, app);
+      for (const key of keys.keys()) {
+        const value = after.get(app)?.get(key);
+        if (value === undefined) unset.run(number, app, key);
+        else set.run(number, app, key, value);
+      }
+    }
+  }
+
   #changeOne(number: number, app: string, key: string, change: Change): void {
     const { value, set, unset } = this.#statements;
     let after = change.kind === 'set' ? change.value : undefined;
@@ -127,6 +143,7 @@ type RawMoments = readonly [
 ];
 type RawRow = readonly [number: number, key: SessionKey, ...RawMoments];
 type LoadedRow = readonly [...RawMoments, app: string | null, key: string, value: Encoded];
+type NumberedRow = readonly [...LoadedRow, number: number];
 type OlderRow = readonly [newer: SessionKey, until: number, next: string, ...LoadedRow];
 
 type Statements = ReturnType<typeof prepare>;
@@ -170,7 +187,7 @@ function prepare(
     ).raw(),
     at: sql(`SELECT ${row} FROM ${sessions} WHERE number = ?`).raw(),
     load: sql(
-      `SELECT ${moments}, app, key, value FROM ${sessions} LEFT JOIN ${values} ON session = number WHERE id = ?`,
+      `SELECT ${moments}, app, key, value, number FROM ${sessions} LEFT JOIN ${values} ON session = number WHERE id = ?`,
     ).raw(),
     loadOlder: sql(
       `SELECT newer.id, until, next, ${moments}, app, key, value FROM ${aliases} AS older
@@ -210,8 +227,11 @@ function rowOf(raw: RawRow | undefined): Row | undefined {
   return { number, key, createdAt, lifetime, idle, accessed, expireTime, handlers };
 }
 
+/** Where the number stands in a loaded row: at the end, so that the rows are read alike. */
+const NUMBER = 9;
+
 /** The rows of one session: its moments on each, and a value unless it has none. */
-function sessionOf(key: SessionKey, rows: readonly LoadedRow[]): StoredSession | undefined {
+function sessionOf(key: SessionKey, rows: readonly (LoadedRow | NumberedRow)[]): StoredSession | undefined {
   if (rows[0] === undefined) return undefined;
   const [createdAt, lifetime, idle, accessed, expireTime, handlers] = rows[0];
   const values = new Map<string, Map<string, Encoded>>();
