@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Dicer } from '@fastify/busboy';
+import type { Dicer } from '@fastify/busboy';
 import { codeOfError, TsgiError } from '../../app/errors.js';
 import {
   Bytes,
@@ -25,7 +25,7 @@ import {
  * @throws TsgiError `BAD_FORM` (400) when it is malformed, `FORM_TOO_LARGE` (413) when it is over a limit.
  */
 export async function readMultipart(body: FormBody, folder: TemporaryFolder): Promise<Field[]> {
-  const reader = new MultipartReader(body, folder);
+  const reader = new MultipartReader(await dicerFor(body), body, folder);
   try {
     return await reader.read(body.chunks);
   } catch (error) {
@@ -98,10 +98,10 @@ class MultipartReader {
   readonly #parts: Part[] = [];
   readonly #fields: Field[] = [];
 
-  constructor({ contentType, limits, fields }: FormBody, folder: TemporaryFolder) {
+  constructor(dicer: Dicer, { limits, fields }: FormBody, folder: TemporaryFolder) {
     this.#limits = limits;
     this.#folder = folder;
-    this.#dicer = new Dicer(dicerConfig(boundaryOf(contentType, limits), limits));
+    this.#dicer = dicer;
     this.#dicer.on('part', (bytes) => {
       this.#begin(bytes);
     });
@@ -225,6 +225,12 @@ class FileSink implements Sink {
 }
 
 const BYTES = 'application/octet-stream';
+
+/** Its package is loaded for the first form that needs it: programs without uploads start sooner. */
+async function dicerFor({ contentType, limits }: FormBody): Promise<Dicer> {
+  const { Dicer } = await import('@fastify/busboy');
+  return new Dicer(dicerConfig(boundaryOf(contentType, limits), limits));
+}
 
 /** Dicer cuts off longer headers without a word, so its limits lie beyond ours. */
 function dicerConfig(boundary: string, { headerPairs, headerBytes }: FormLimits) {
