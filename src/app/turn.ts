@@ -4,14 +4,16 @@
  * See decisions/016.
  */
 let ends: (() => void)[] | undefined;
+let isShared = false;
 
-/** Runs a gateway's work for the requests of one turn. */
-export function runTurn(work: () => void): void {
+/** Runs a gateway's work for the requests of one turn, which may be one alone. */
+export function runTurn(requests: number, work: () => void): void {
   if (ends !== undefined) {
     work(); // of a gateway within an application
     return;
   }
   ends = [];
+  isShared = requests > 1;
   queueMicrotask(awaitEnd);
   work();
 }
@@ -21,10 +23,19 @@ export function inTurn(): boolean {
   return ends !== undefined;
 }
 
-/** Calls back at the end of the turn; without one, when the event loop has looked at all that has arrived. */
+/** Calls back at the end of this turn. */
 export function atEndOfTurn(callback: () => void): void {
   if (ends === undefined) setImmediate(callback);
   else ends.push(callback);
+}
+
+/**
+ * Calls back when the requests that have arrived have come as far as they can: at the end of a turn that several share; else
+ * when the event loop has looked at all that has arrived, since others may come behind one that came alone.
+ */
+export function afterArrivals(callback: () => void): void {
+  if (ends !== undefined && isShared) ends.push(callback);
+  else setImmediate(callback);
 }
 
 /** Node runs a tick after all promises that need not wait: by then also applications that are async have come that far. */

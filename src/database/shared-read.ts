@@ -1,6 +1,7 @@
 import { atEndOfTurn, inTurn } from '../app/turn.js';
 import type { FileState } from './file-state.js';
 import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
+import { undoOpenTransaction } from './write-queue.js';
 
 /**
  * The reads of one turn of the event loop share a transaction, so that SQLite takes and gives back its file locks once for
@@ -45,7 +46,11 @@ export class SharedRead {
   leave(): void {
     if (this.#phase !== 'open') return;
     this.#phase = 'left';
-    this.#commit.run();
+    try {
+      this.#commit.run();
+    } catch {
+      undoOpenTransaction(this.#handle); // what was read has been answered; whoever reads next meets what is wrong with the file
+    }
   }
 
   /** The application has the handle itself, and may use it at any time: from now on no reads are shared. */

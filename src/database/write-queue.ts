@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { atEndOfTurn } from '../app/turn.js';
+import { afterArrivals } from '../app/turn.js';
 import { codeOfError } from '../app/errors.js';
 import { BUSY_LIMIT, DatabaseError, databaseError } from './errors.js';
 import type { FileState } from './file-state.js';
@@ -59,7 +59,7 @@ export class WriteQueue {
       this.#waiting.push({ run, alone, since: performance.now(), resolve, reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
-      atEndOfTurn(this.#flush);
+      afterArrivals(this.#flush);
     });
   }
 

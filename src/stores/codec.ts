@@ -58,10 +58,16 @@ const DEEPEST = 500;
 
 /** Whether JSON would lose something. @throws SessionError `NOT_STORABLE` */
 function isRich(value: unknown): boolean {
+  if (isSimple(value)) return false;
   if (value === undefined) throw notStorable('', 'undefined, which stands for an absent key: use delete()');
   const inspection = new Inspection();
   inspection.part(value, '');
   return inspection.rich;
+}
+
+/** What is what it is, whatever else a value may hold. */
+function isSimple(value: unknown): value is string | boolean | null {
+  return typeof value === 'string' || typeof value === 'boolean' || value === null;
 }
 
 /** The text may have been damaged: nothing comes of it that `encode` would not have taken. */
@@ -92,7 +98,7 @@ class Inspection {
   }
 
   part(value: unknown, step: Step): void {
-    if (typeof value === 'string' || typeof value === 'boolean' || value === null) return;
+    if (isSimple(value)) return;
     if (typeof value === 'object') this.#object(value, step);
     else if (typeof value === 'bigint' || value === undefined) this.#markRich();
     else if (typeof value !== 'number') throw this.#not(`a ${typeof value}`, step);

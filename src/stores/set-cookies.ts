@@ -20,7 +20,7 @@ type Owner = SessionKey | 'ending';
 export class SetCookies {
   readonly sent: Header[] = [];
   /** Made when needed: most requests set no cookie. */
-  #made: Set<string> | undefined;
+  #made: string[] | undefined;
   #refused: Set<Owner> | undefined;
   #sealed: Waiting | undefined;
   #fresh: Waiting | undefined;
@@ -39,7 +39,7 @@ export class SetCookies {
 
   add(value: string, send: boolean, of: Owner): Header {
     const header: Header = ['Set-Cookie', value];
-    (this.#made ??= new Set()).add(value);
+    (this.#made ??= []).push(value);
     this.#fresh = { header, send, of };
     return header;
   }
@@ -74,7 +74,9 @@ export class SetCookies {
   applyTo(reply: Reply): Reply {
     const made = this.#made;
     if (made === undefined) return reply;
-    const byHand = reply.headers.filter(([name, value]) => sameName(name, 'Set-Cookie') && made.has(value));
+    const byHand = reply.headers.filter(
+      ([name, value]) => sameName(name, 'Set-Cookie') && made.includes(value),
+    );
     const last = this.#unlessRefused(this.#last);
     const leaving = last !== undefined && (last.send || byHand.some(([, value]) => value === last.header[1]));
     if (!leaving && byHand.length === 0) return reply;

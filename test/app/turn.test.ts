@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { atEndOfTurn, inTurn, runTurn } from '../../src/app/turn.js';
+import { afterArrivals, atEndOfTurn, inTurn, runTurn } from '../../src/app/turn.js';
 
 /** Resolves with what was noted once a callback of `setImmediate` runs, which is after every turn that runs now. */
 function noted(notes: string[]): Promise<string[]> {
@@ -18,7 +18,7 @@ describe('a turn', () => {
       notes.push(inTurn() ? 'came far' : 'too late');
     };
 
-    runTurn(() => {
+    runTurn(2, () => {
       atEndOfTurn(() => notes.push(inTurn() ? 'still in it' : 'ended'));
       void later();
       notes.push('began');
@@ -30,7 +30,7 @@ describe('a turn', () => {
   it('is over for what waits for something outside', async () => {
     let inside: boolean | undefined;
 
-    runTurn(() => {
+    runTurn(2, () => {
       setImmediate(() => (inside = inTurn()));
     });
     await noted([]);
@@ -41,7 +41,7 @@ describe('a turn', () => {
   it('calls back in the order in which it was asked', async () => {
     const notes: string[] = [];
 
-    runTurn(() => {
+    runTurn(2, () => {
       atEndOfTurn(() => notes.push('first'));
       atEndOfTurn(() => notes.push('second'));
     });
@@ -52,8 +52,8 @@ describe('a turn', () => {
   it('is one with a turn that begins inside it', async () => {
     const notes: string[] = [];
 
-    runTurn(() => {
-      runTurn(() => {
+    runTurn(2, () => {
+      runTurn(2, () => {
         atEndOfTurn(() => notes.push('ended'));
       });
       notes.push('outer went on');
@@ -66,7 +66,7 @@ describe('a turn', () => {
     const notes: string[] = [];
 
     const failing = () => {
-      runTurn(() => {
+      runTurn(2, () => {
         atEndOfTurn(() => notes.push('ended'));
         throw new Error('broken');
       });
@@ -78,14 +78,40 @@ describe('a turn', () => {
   });
 });
 
-describe('without a turn', () => {
-  it('calls back after all that has arrived was looked at', async () => {
+describe('what waits for all that has arrived', () => {
+  it('is done at the end of a turn that several requests share', async () => {
     const notes: string[] = [];
 
-    atEndOfTurn(() => notes.push('called back'));
-    await Promise.resolve();
-    notes.push('after a promise');
+    runTurn(2, () => {
+      afterArrivals(() => notes.push('called back'));
+      atEndOfTurn(() => notes.push('ended'));
+    });
 
-    expect(await noted(notes)).toEqual(['after a promise', 'called back']);
+    expect(await noted(notes)).toEqual(['called back', 'ended']);
+  });
+
+  it.each([
+    [
+      'in the turn of a request that came alone',
+      (work: () => void) => {
+        runTurn(1, work);
+      },
+    ],
+    [
+      'without a turn',
+      (work: () => void) => {
+        work();
+      },
+    ],
+  ])('is done when the event loop has looked at it, %s', async (_, run) => {
+    const notes: string[] = [];
+
+    run(() => {
+      afterArrivals(() => notes.push('called back'));
+    });
+    await Promise.resolve();
+    process.nextTick(() => notes.push('after a tick'));
+
+    expect(await noted(notes)).toEqual(['after a tick', 'called back']);
   });
 });

@@ -36,7 +36,7 @@ function write(sql: string = INSERT): Promise<unknown> {
 /** The state that a driver's read in a turn finds. */
 async function stateInTurn(): Promise<number | undefined> {
   let state: number | undefined;
-  runTurn(() => database.read(() => (state = database.state)));
+  runTurn(2, () => database.read(() => (state = database.state)));
   await nextPass();
   return state;
 }

@@ -39,7 +39,7 @@ function read(): unknown[] {
 
 /** Runs a turn, and waits until it is over. */
 async function turn(work: () => void): Promise<void> {
-  runTurn(work);
+  runTurn(2, work);
   await nextPass();
 }
 

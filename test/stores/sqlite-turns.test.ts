@@ -44,7 +44,7 @@ async function copyOn(file: string, verbose?: (sql: unknown) => void): Promise<C
   });
   const inTurn = async <T>(work: () => T | Promise<T>) => {
     const results: (T | Promise<T>)[] = [];
-    runTurn(() => results.push(work()));
+    runTurn(2, () => results.push(work()));
     const [result] = results as [T | Promise<T>];
     const settled = await result;
     await nextPass();

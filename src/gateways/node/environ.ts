@@ -24,7 +24,7 @@ const HEADER_LINES = 200;
  * `HTTP_VERSION` (505: neither 1.0 nor 1.1).
  */
 export function environOf(request: IncomingMessage, host: Host): Environ {
-  const { url = '', socket } = request;
+  const { url = '', socket, headers } = request;
   const target = targetOf(request, url);
   const query = target.indexOf('?');
   const environ: Environ = {
@@ -37,8 +37,21 @@ export function environOf(request: IncomingMessage, host: Host): Environ {
     SERVER_PROTOCOL: protocolOf(request),
     REMOTE_ADDR: socket.remoteAddress,
     REQUEST_URI: url,
-    CONTENT_TYPE: undefined,
-    CONTENT_LENGTH: undefined,
+    CONTENT_TYPE: headers['content-type'],
+    CONTENT_LENGTH: headers['content-length'],
+    HTTP_HOST: headers.host,
+    HTTP_CONNECTION: headers.connection,
+    HTTP_USER_AGENT: headers['user-agent'],
+    HTTP_ACCEPT: headers.accept,
+    HTTP_ACCEPT_LANGUAGE: headers['accept-language'],
+    HTTP_ACCEPT_ENCODING: headers['accept-encoding'],
+    HTTP_COOKIE: headers.cookie,
+    HTTP_REFERER: headers.referer,
+    HTTP_UPGRADE_INSECURE_REQUESTS: textOf(headers['upgrade-insecure-requests']),
+    HTTP_SEC_FETCH_SITE: textOf(headers['sec-fetch-site']),
+    HTTP_SEC_FETCH_MODE: textOf(headers['sec-fetch-mode']),
+    HTTP_SEC_FETCH_DEST: textOf(headers['sec-fetch-dest']),
+    HTTP_SEC_FETCH_USER: textOf(headers['sec-fetch-user']),
     'tsgi.version': VERSION,
     'tsgi.url_scheme': (socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http',
     'tsgi.input': NO_INPUT,
@@ -92,13 +105,44 @@ function protocolOf({ httpVersionMajor, httpVersionMinor, httpVersion }: Incomin
 
 type HeaderKey = 'CONTENT_TYPE' | 'CONTENT_LENGTH' | `HTTP_${string}`;
 
-/** Node joins or drops the later ones of repeated headers; where it did, there are fewer names than lines. */
-function setHeaders(environ: Environ, { headers, rawHeaders }: IncomingMessage): void {
+/** What most requests of a browser have, and no more: an environ is made with them. Each is a name and a value in the head. */
+const USUAL: readonly HeaderKey[] = [
+  'CONTENT_TYPE',
+  'CONTENT_LENGTH',
+  'HTTP_HOST',
+  'HTTP_CONNECTION',
+  'HTTP_USER_AGENT',
+  'HTTP_ACCEPT',
+  'HTTP_ACCEPT_LANGUAGE',
+  'HTTP_ACCEPT_ENCODING',
+  'HTTP_COOKIE',
+  'HTTP_REFERER',
+  'HTTP_UPGRADE_INSECURE_REQUESTS',
+  'HTTP_SEC_FETCH_SITE',
+  'HTTP_SEC_FETCH_MODE',
+  'HTTP_SEC_FETCH_DEST',
+  'HTTP_SEC_FETCH_USER',
+];
+
+/** Only two headers that no environ is made with come as a list. */
+function textOf(value: string | string[] | undefined): string | undefined {
+  return value as string | undefined;
+}
+
+function setHeaders(environ: Environ, request: IncomingMessage): void {
+  const { rawHeaders } = request;
   if (rawHeaders.length > 2 * HEADER_LINES) {
     throw new TsgiError('TOO_MANY_HEADERS', `A request may have ${HEADER_LINES} header lines.`, {
       status: 431,
     });
   }
+  let lines = 0;
+  for (const key of USUAL) if (environ[key as 'HTTP_HOST'] !== undefined) lines += 2;
+  if (lines !== rawHeaders.length) setAll(environ, request);
+}
+
+/** Node joins or drops the later ones of repeated headers; where it did, there are fewer names than lines. */
+function setAll(environ: Environ, { headers, rawHeaders }: IncomingMessage): void {
   let lines = 0;
   for (const name in headers) {
     lines += 2;

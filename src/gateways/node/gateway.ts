@@ -64,12 +64,9 @@ export class Gateway implements Host, Exchanges {
    * and a client that waits for many replies is woken once.
    */
   readonly #answer = (responses: readonly ServerResponse[]): void => {
-    if (responses.length === 1) this.#answerTogether(responses);
-    else {
-      runTurn(() => {
-        this.#answerTogether(responses);
-      });
-    }
+    runTurn(responses.length, () => {
+      this.#answerTogether(responses);
+    });
   };
 
   #answerTogether(responses: readonly ServerResponse[]): void {

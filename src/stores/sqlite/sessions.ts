@@ -63,10 +63,10 @@ export class SqliteSessions {
 
   /** Answers its number; undefined when there is one that has or had that key. */
   create(key: SessionKey, moments: Moments, handlers: readonly Registration[]): number | undefined {
+    if (this.#statements.isOlder.get(key) !== undefined) return undefined;
     const { createdAt, lifetime, idle, accessed, expireTime } = moments;
     const kept = textOf(handlers);
-    const row = [key, createdAt, lifetime, idle, accessed, expireTime, kept, key];
-    const made = this.#statements.create.run(...row);
+    const made = this.#statements.create.run(key, createdAt, lifetime, idle, accessed, expireTime, kept);
     return made.changes === 0 ? undefined : Number(made.lastInsertRowid);
   }
 
@@ -158,6 +158,7 @@ function prepare(
   | 'load'
   | 'loadOlder'
   | 'walk'
+  | 'isOlder'
   | 'create'
   | 'move'
   | 'setHandlers'
@@ -195,9 +196,9 @@ function prepare(
        LEFT JOIN ${values} AS kept ON kept.session = number WHERE older.id = ?`,
     ).raw(),
     walk: sql(`SELECT ${row} FROM ${sessions} WHERE number > ? ORDER BY number LIMIT ?`).raw(),
+    isOlder: sql(`SELECT 1 FROM ${aliases} WHERE id = ?`),
     create: sql(
-      `INSERT INTO ${sessions} (id, ${moments}) SELECT ?, ?, ?, ?, ?, ?, ?
-       WHERE NOT EXISTS (SELECT 1 FROM ${aliases} WHERE id = ?) ON CONFLICT DO NOTHING`,
+      `INSERT INTO ${sessions} (id, ${moments}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     ),
     move: sql(`UPDATE ${sessions} SET accessed = ?, expireTime = ? WHERE number = ?`),
     setHandlers: sql(`UPDATE ${sessions} SET handlers = ? WHERE number = ?`),

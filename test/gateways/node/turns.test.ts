@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { inTurn } from '../../../src/app/turn.js';
+import { atEndOfTurn } from '../../../src/app/turn.js';
 import { type Application, database, environment, error, session, text } from '../../../src/index.js';
 import { Gate, RawClient } from '../../support/http.js';
 import { temporaryFolder } from '../../support/processes.js';
@@ -34,16 +34,20 @@ function counter(file: string, verbose: (sql: unknown) => void): Application {
 }
 
 describe('requests that arrive together', () => {
-  it('are answered in their order, all but the first in one turn', async () => {
-    const application: Application = ({ PATH_INFO }) =>
-      text(`${PATH_INFO} ${inTurn() ? 'together' : 'alone'}`);
+  it('are answered in their order, the first by itself and the others in one turn', async () => {
+    let turns = 0;
+    const application: Application = ({ PATH_INFO }) => {
+      const turn = turns;
+      atEndOfTurn(() => (turns = turn + 1));
+      return text(`${PATH_INFO} in turn ${turn}`);
+    };
     const server = await servers.start(application);
 
     const client = new RawClient(server.port).send(get('/1', '/2', '/3'));
     const received = await client.until('/3');
     client.leave();
 
-    expect(bodies(received)).toEqual(['/1 alone', '/2 together', '/3 together']);
+    expect(bodies(received)).toEqual(['/1 in turn 0', '/2 in turn 1', '/3 in turn 1']);
   });
 
   it('share one commit', async () => {
