@@ -94,9 +94,12 @@ function startWorkers(count: number): void {
 /** Every worker opens the file itself. Its channel to the primary would keep it running when the server has closed. */
 async function serveAsWorker(): Promise<void> {
   const port = Number(process.env['PORT'] ?? 8000);
-  const server = await serve(makeApplication(), { port, signals: false });
+  const serving = serve(makeApplication(), { port, signals: false });
   process.on('SIGINT', () => undefined); // Ctrl-C reaches every process; the primary says what it means
-  process.once('SIGTERM', () => void server.close().finally(() => cluster.worker?.disconnect()));
+  process.once('SIGTERM', () => {
+    void serving.then((server) => server.close()).finally(() => cluster.worker?.disconnect());
+  });
+  await serving;
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -35,7 +35,7 @@ export interface Environ {
   REQUEST_URI?: string | undefined;
   CONTENT_TYPE?: string | undefined;
   CONTENT_LENGTH?: string | undefined;
-  /** A request header: `HTTP_ACCEPT_LANGUAGE`. A header repeated in the request is joined, cookies by `; `. */
+  /** A request header: `HTTP_ACCEPT_LANGUAGE`; undefined when it did not come, whether there is a key or not. A header repeated in the request is joined, cookies by `; `. */
   [header: `HTTP_${string}`]: string | undefined;
 
   /** The version of this protocol. */

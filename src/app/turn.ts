@@ -1,7 +1,7 @@
 /**
- * A turn: one pass of the event loop in which a gateway calls the application for all requests that have arrived. What they
- * share is set up once, and what they ask for is done once all of them have come as far as they can without waiting.
- * See decisions/016.
+ * A turn: a gateway calls the application for the requests that have arrived in one pass of the event loop, or for one that
+ * came alone. What they share is set up once, and what they ask for is done once all of them have come as far as they can
+ * without waiting. See decisions/016.
  */
 let ends: (() => void)[] | undefined;
 let isShared = false;
@@ -23,10 +23,9 @@ export function inTurn(): boolean {
   return ends !== undefined;
 }
 
-/** Calls back at the end of this turn. */
+/** Calls back at the end of the turn that this is in. */
 export function atEndOfTurn(callback: () => void): void {
-  if (ends === undefined) setImmediate(callback);
-  else ends.push(callback);
+  ends?.push(callback);
 }
 
 /**
@@ -43,8 +42,17 @@ function awaitEnd(): void {
   process.nextTick(end);
 }
 
+/** Whatever fails, the others are called. */
 function end(): void {
   const callbacks = ends ?? [];
   ends = undefined;
-  for (const callback of callbacks) callback();
+  for (const callback of callbacks) {
+    try {
+      callback();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
 }

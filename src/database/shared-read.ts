@@ -49,7 +49,7 @@ export class SharedRead {
     try {
       this.#commit.run();
     } catch {
-      undoOpenTransaction(this.#handle); // what was read has been answered; whoever reads next meets what is wrong with the file
+      this.#undo(); // what was read has been answered; whoever reads next meets what is wrong with the file
     }
   }
 
@@ -57,6 +57,14 @@ export class SharedRead {
   give(): void {
     this.leave();
     this.#given = true;
+  }
+
+  #undo(): void {
+    try {
+      undoOpenTransaction(this.#handle);
+    } catch {
+      // the next write undoes it, or says why it cannot
+    }
   }
 
   readonly #end = () => {

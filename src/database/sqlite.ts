@@ -111,12 +111,12 @@ export class SqliteDatabase {
     this.#state.note();
   }
 
-  /** A new prepared statement. */
+  /** A new prepared statement, for what drivers run in `read`, `write` and `transaction`. */
   prepare(sql: string): SqliteStatement {
     return this.#handle.prepare(sql);
   }
 
-  /** Runs statements that answer nothing, within a transaction. */
+  /** Runs statements that answer nothing. For drivers: a transaction of `write` or of their own is around it. */
   exec(sql: string): void {
     this.#handle.exec(sql);
   }
@@ -159,12 +159,14 @@ export class SqliteDatabase {
       prepare();
       return statements();
     } catch (error) {
+      this.#state.note(); // whatever is wrong with the file may be mended by another one
       throw databaseError(error, this.file);
     }
   }
 
   /** Undoes a transaction that was begun by hand and left open; true when there was one. */
   undoOpenTransaction(): boolean {
+    this.#reads.leave(); // which is nobody's
     return undoOpenTransaction(this.#handle);
   }
 

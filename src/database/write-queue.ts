@@ -104,8 +104,9 @@ export class WriteQueue {
       for (const answer of settle) answer();
     } catch (error) {
       this.#lost(writes, error);
+    } finally {
+      this.#shared = false;
     }
-    this.#shared = false;
   }
 
   /** Runs a write so that, when it fails, only its own changes are undone. */
@@ -139,6 +140,7 @@ export class WriteQueue {
 
   /** No transaction could begin. Answers after how many milliseconds to try again. */
   #refuse(error: unknown): number {
+    this.#state.note();
     const before = isPassing(error) ? performance.now() - BUSY_LIMIT * 1000 : Infinity;
     const refused = this.#waiting.filter((write) => write.since <= before);
     this.#waiting.splice(0, refused.length); // in the order they came, so these are the first

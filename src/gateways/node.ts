@@ -81,8 +81,8 @@ export async function serve(application: Application, options: ServeOptions = {}
   const server = makeServer(limits);
   const connections = new Connections(server, limits.headers);
   answerUnreadable(server);
-  server.on('request', (_request, response) => {
-    gateway.handle(response);
+  server.on('request', (request, response) => {
+    gateway.handle(request, response);
   });
   await gateway.open();
   try {
@@ -106,8 +106,8 @@ export async function serve(application: Application, options: ServeOptions = {}
  */
 export function toListener(application: Application, options: GatewayOptions = {}): Listener {
   const door = new Door(new Gateway(application, options));
-  const listener = (_request: IncomingMessage, response: ServerResponse) => {
-    door.handle(response);
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    door.handle(request, response);
   };
   return Object.assign(listener, { close: (closing = {}) => door.close(graceOf(closing, DEFAULT_GRACE)) });
 }

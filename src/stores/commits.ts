@@ -126,9 +126,9 @@ export class Commits {
     return mine;
   }
 
-  #commit(): Promise<void> {
+  async #commit(): Promise<void> {
     const { settings, connection, cookies, listening } = this.#of;
-    if (connection?.undoOpenTransaction() === true) return Promise.reject(transactionOpen());
+    if (connection?.undoOpenTransaction() === true) throw transactionOpen();
     const endings = this.#endings;
     const callbacks = this.#callbacks;
     this.#endings = this.#callbacks = undefined;
@@ -138,22 +138,18 @@ export class Commits {
     const ending = endings?.map((parting) => this.#commitEnding(parting));
     const taking = (taken && session && this.#commitTaken(session, taken, unseal)) ?? DONE;
     const committing = ending === undefined ? taking : allSettled([...ending, taking]);
-    return callbacks === undefined ? committing : this.#withCallbacks(callbacks, session, committing);
-  }
-
-  /** The session is watched once it is stored; where that fails, once the next commit has. */
-  async #withCallbacks(
-    callbacks: readonly Ended[],
-    session: Session | undefined,
-    committing: Promise<void>,
-  ): Promise<void> {
     try {
       await committing;
     } catch (error) {
-      if (this.#of.current() === session) this.#callbacks = [...callbacks, ...(this.#callbacks ?? [])];
+      if (this.#of.current() === session) this.#keep(callbacks);
       throw error;
     }
-    if (session !== undefined) this.#watch(session, callbacks);
+    if (session !== undefined && callbacks !== undefined) this.#watch(session, callbacks);
+  }
+
+  /** They wait for the next commit, before those that were added since. */
+  #keep(callbacks: readonly Ended[] | undefined): void {
+    if (callbacks !== undefined) this.#callbacks = [...callbacks, ...(this.#callbacks ?? [])];
   }
 
   async #commitEnding(parting: Parting): Promise<void> {

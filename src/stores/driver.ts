@@ -72,7 +72,7 @@ export interface Commit {
   readonly key: SessionKey;
   /** The manager's moment, in seconds. A stored session whose deadline is not after it counts as gone. */
   readonly now: number;
-  /** Makes the session. */
+  /** Makes the session; then there is no `move`, `empty` or `rename`. */
   readonly create?: Moments | undefined;
   /** Moves the moments of the stored session. */
   readonly move?: Move | undefined;
@@ -215,7 +215,7 @@ export interface Driver {
 
   /**
    * The session as last committed by anyone, past its deadline or not; undefined when there is none. What it answers
-   * is a picture: later commits do not change it.
+   * is a picture: later commits do not change it, and nobody else does.
    */
   load(key: SessionKey): Promise<StoredSession | undefined>;
   /**

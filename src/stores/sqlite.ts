@@ -164,8 +164,10 @@ export class SqliteDriver implements Driver {
     if (move !== undefined) sessions.move(number, after);
     if (register !== undefined) sessions.setHandlers(number, after.handlers);
     if (empty === true) sessions.empty(number);
-    sessions.write(number, changes, after.values);
-    this.#known.set(key, { number, stored: after }, state);
+    sessions.change(number, changes, after.values);
+    if (mayReorder(stored, commit))
+      this.#known.forget(key); // which place they have is for SQLite to say
+    else this.#known.set(key, { number, stored: after }, state);
     return 'committed';
   }
 
@@ -237,6 +239,14 @@ interface Tables {
 interface Forgotten {
   readonly lostEvents: number;
   readonly isAll: boolean;
+}
+
+/** Whether keys come to those that a session has, or come back. */
+function mayReorder({ values }: StoredSession, { empty: isEmptied = false, changes }: Commit): boolean {
+  for (const [app, { empty, keys }] of changes) {
+    for (const key of keys.keys()) if (isEmptied || empty || values.get(app)?.has(key) !== true) return true;
+  }
+  return false;
 }
 
 function handlersAfter(known: readonly Registration[], { register = [] }: Commit): readonly Registration[] {

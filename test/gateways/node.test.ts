@@ -413,6 +413,17 @@ describe('toListener', () => {
     expect(second.body).toBe('hello');
   });
 
+  it('puts headers that middleware in front of it has added into the environ, beside those of a browser', async () => {
+    const application: Application = (environ) => text(String(environ['HTTP_X_USER']));
+    const listener = toListener(application, { errors: servers.log });
+    const url = await listen(listener, (incoming, response) => {
+      incoming.headers['x-user'] = 'alice';
+      listener(incoming, response);
+    });
+
+    expect((await request(url)).body).toBe('alice');
+  });
+
   it('closes the application once it has answered, and answers 503 from then on', async () => {
     const events: string[] = [];
     const [asked, gate] = [new Gate(), new Gate()];

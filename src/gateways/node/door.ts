@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TsgiError } from '../../app/errors.js';
 import { logFailure } from '../../app/log.js';
 import { inTime } from './in-time.js';
@@ -16,9 +16,9 @@ export class Door {
     this.#gateway = gateway;
   }
 
-  handle(response: ServerResponse): void {
-    if (this.#open) this.#gateway.handle(response);
-    else void this.#enter(response);
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#open) this.#gateway.handle(request, response);
+    else void this.#enter(request, response);
   }
 
   close(grace: number): Promise<void> {
@@ -26,7 +26,7 @@ export class Door {
     return (this.#closing ??= this.#close(grace));
   }
 
-  async #enter(response: ServerResponse): Promise<void> {
+  async #enter(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       if (this.#closing !== undefined) throw closed();
       await (this.#opening ??= this.#start());
@@ -34,7 +34,7 @@ export class Door {
       refuse(response, error);
       return;
     }
-    this.#gateway.handle(response);
+    this.#gateway.handle(request, response);
   }
 
   async #start(): Promise<void> {

@@ -47,11 +47,11 @@ export function environOf(request: IncomingMessage, host: Host): Environ {
     HTTP_ACCEPT_ENCODING: headers['accept-encoding'],
     HTTP_COOKIE: headers.cookie,
     HTTP_REFERER: headers.referer,
-    HTTP_UPGRADE_INSECURE_REQUESTS: textOf(headers['upgrade-insecure-requests']),
-    HTTP_SEC_FETCH_SITE: textOf(headers['sec-fetch-site']),
-    HTTP_SEC_FETCH_MODE: textOf(headers['sec-fetch-mode']),
-    HTTP_SEC_FETCH_DEST: textOf(headers['sec-fetch-dest']),
-    HTTP_SEC_FETCH_USER: textOf(headers['sec-fetch-user']),
+    HTTP_UPGRADE_INSECURE_REQUESTS: headers['upgrade-insecure-requests'] as Text,
+    HTTP_SEC_FETCH_SITE: headers['sec-fetch-site'],
+    HTTP_SEC_FETCH_MODE: headers['sec-fetch-mode'],
+    HTTP_SEC_FETCH_DEST: headers['sec-fetch-dest'],
+    HTTP_SEC_FETCH_USER: headers['sec-fetch-user'],
     'tsgi.version': VERSION,
     'tsgi.url_scheme': (socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http',
     'tsgi.input': NO_INPUT,
@@ -103,6 +103,9 @@ function protocolOf({ httpVersionMajor, httpVersionMinor, httpVersion }: Incomin
   });
 }
 
+/** Node makes a list of Set-Cookie only, which no request has. */
+type Text = string | undefined;
+
 type HeaderKey = 'CONTENT_TYPE' | 'CONTENT_LENGTH' | `HTTP_${string}`;
 
 /** What most requests of a browser have, and no more: an environ is made with them. Each is a name and a value in the head. */
@@ -124,13 +127,9 @@ const USUAL: readonly HeaderKey[] = [
   'HTTP_SEC_FETCH_USER',
 ];
 
-/** Only two headers that no environ is made with come as a list. */
-function textOf(value: string | string[] | undefined): string | undefined {
-  return value as string | undefined;
-}
-
+/** All that were sent, and what middleware in front of us has added to them. */
 function setHeaders(environ: Environ, request: IncomingMessage): void {
-  const { rawHeaders } = request;
+  const { headers, rawHeaders } = request;
   if (rawHeaders.length > 2 * HEADER_LINES) {
     throw new TsgiError('TOO_MANY_HEADERS', `A request may have ${HEADER_LINES} header lines.`, {
       status: 431,
@@ -138,7 +137,7 @@ function setHeaders(environ: Environ, request: IncomingMessage): void {
   }
   let lines = 0;
   for (const key of USUAL) if (environ[key as 'HTTP_HOST'] !== undefined) lines += 2;
-  if (lines !== rawHeaders.length) setAll(environ, request);
+  if (lines !== rawHeaders.length || lines !== 2 * Object.keys(headers).length) setAll(environ, request);
 }
 
 /** Node joins or drops the later ones of repeated headers; where it did, there are fewer names than lines. */

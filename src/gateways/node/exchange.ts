@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { ServerResponse } from 'node:http';
 import type { Application } from '../../app/application.js';
 import type { Environ, Finished } from '../../app/environ.js';
@@ -20,6 +21,7 @@ export interface Exchanges {
 
 /** Refuses a request for which no environ could be made. What follows it on the connection is not read. */
 export function refuse(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) return; // by whoever stands in front of us
   const outgoing = failureOf(error);
   const body = outgoing.body as string;
   outgoing.fields.push('Content-Length', String(Buffer.byteLength(body)), 'Connection', 'close');
@@ -37,6 +39,8 @@ export class Exchange {
   readonly #exchanges: Exchanges;
   readonly #finished: Finished[];
   readonly #hasInput: boolean;
+  /** For AsyncLocalStorage: the request's own, although it may be handled in a callback that another has asked for. */
+  readonly #scope = new AsyncResource('TSGI_EXCHANGE');
   #answer: Answer;
   #failure: { readonly error: unknown } | undefined;
   #reply: Reply | undefined;
@@ -51,17 +55,32 @@ export class Exchange {
     this.#hasInput = environ['tsgi.input'] !== NO_INPUT;
   }
 
-  /** Never throws: what the application throws is sent. */
+  /** Never throws: what the application throws is sent. For a client that has left meanwhile it is not called. */
   call(application: Application): void {
+    this.#scope.runInAsyncScope(this.#call, this, application);
+  }
+
+  /** What is left to do is answered as a promise, which never rejects. */
+  send(): Promise<void> | undefined {
+    if (this.#endsNow) return this.#sendAnswer();
+    return this.#scope.runInAsyncScope(this.#sendAnswer, this);
+  }
+
+  /** Whether no code of the application runs any more. */
+  get #endsNow(): boolean {
+    return this.#finished.length === 0 && isChunk((this.#answer as Partial<Reply> | undefined)?.body);
+  }
+
+  #call(application: Application): void {
     try {
+      if (!this.#reachable) throw clientGone('The connection ended before the request was looked at.');
       this.#answer = application(this.#environ);
     } catch (error) {
       this.#failure = { error };
     }
   }
 
-  /** What is left to do is answered as a promise, which never rejects. */
-  send(): Promise<void> | undefined {
+  #sendAnswer(): Promise<void> | undefined {
     const answer = this.#answer;
     try {
       if (this.#failure !== undefined) return this.#fail(this.#failure.error);

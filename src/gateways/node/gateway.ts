@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Application } from '../../app/application.js';
 import type { ErrorStream } from '../../app/environ.js';
 import { closeApplication, openApplication } from '../../app/life.js';
@@ -22,7 +22,7 @@ export class Gateway implements Host, Exchanges {
   /** Set when connections are to end with their next reply. */
   closing = false;
   readonly #application: Application;
-  readonly #arrivals: Arrivals<ServerResponse>;
+  readonly #arrivals: Arrivals<Exchange>;
   #running = 0;
   #rested: (() => void) | undefined;
 
@@ -49,9 +49,16 @@ export class Gateway implements Host, Exchanges {
   }
 
   /** Answers a request, together with others that arrive in the same turn of the event loop. */
-  handle(response: ServerResponse): void {
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    let environ;
+    try {
+      environ = environOf(request, this);
+    } catch (error) {
+      refuse(response, error);
+      return;
+    }
     this.#running += 1;
-    this.#arrivals.add(response);
+    this.#arrivals.add(new Exchange(environ, response, this));
   }
 
   /** Resolves when no exchange is under way. */
@@ -63,31 +70,16 @@ export class Gateway implements Host, Exchanges {
    * The application is called for all of them before the first reply is sent: what serves one call is at hand for the next,
    * and a client that waits for many replies is woken once.
    */
-  readonly #answer = (responses: readonly ServerResponse[]): void => {
-    runTurn(responses.length, () => {
-      this.#answerTogether(responses);
+  readonly #answer = (exchanges: readonly Exchange[]): void => {
+    runTurn(exchanges.length, () => {
+      for (const exchange of exchanges) exchange.call(this.#application);
+      for (const exchange of exchanges) {
+        const rest = exchange.send();
+        if (rest === undefined) this.#leave();
+        else void rest.then(this.#leave);
+      }
     });
   };
-
-  #answerTogether(responses: readonly ServerResponse[]): void {
-    const exchanges = responses.map((response) => this.#begin(response));
-    for (const exchange of exchanges) {
-      const rest = exchange?.send();
-      if (rest === undefined) this.#leave();
-      else void rest.then(this.#leave);
-    }
-  }
-
-  #begin(response: ServerResponse): Exchange | undefined {
-    try {
-      const exchange = new Exchange(environOf(response.req, this), response, this);
-      exchange.call(this.#application);
-      return exchange;
-    } catch (error) {
-      refuse(response, error);
-      return undefined;
-    }
-  }
 
   readonly #leave = () => {
     this.#running -= 1;

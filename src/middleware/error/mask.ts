@@ -28,9 +28,9 @@ export function maskLiterals(text: string): string {
 
 /** What an environ holds, in its order: secrets masked, what is no string shown by the name of its type only. */
 export function shownEnviron(environ: object): [name: string, value: string][] {
-  return Object.keys(environ).map((name) => {
+  return Object.keys(environ).flatMap((name): [string, string][] => {
     const value = attempt(() => (environ as Record<string, unknown>)[name], undefined);
-    return [clip(name, 200), shownValue(name, value)];
+    return value === undefined ? [] : [[clip(name, 200), shownValue(name, value)]]; // undefined is what did not come
   });
 }
 

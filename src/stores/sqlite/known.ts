@@ -54,10 +54,15 @@ export class KnownSessions {
 const MOST_SESSIONS = 2000;
 const MOST_CHARACTERS = 2000;
 
-function isSmall({ values }: StoredSession): boolean {
+/** What an entry of a Map takes besides its text, in about as many characters. */
+const ENTRY = 50;
+
+function isSmall({ values, handlers }: StoredSession): boolean {
   let characters = 0;
   for (const ofApp of values.values()) {
-    for (const [key, value] of ofApp) characters += key.length + value.length;
+    for (const [key, value] of ofApp) characters += ENTRY + key.length + value.length;
   }
+  for (const { app, handler, detail = '' } of handlers)
+    characters += ENTRY + app.length + handler.length + detail.length;
   return characters <= MOST_CHARACTERS;
 }

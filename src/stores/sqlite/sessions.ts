@@ -88,10 +88,17 @@ export class SqliteSessions {
     this.#statements.forget.run(number);
   }
 
-  change(number: number, changes: ReadonlyMap<string, AppChanges>): void {
+  /** `after` is what becomes of the values, where that is known; else those that are updated are read. */
+  change(number: number, changes: ReadonlyMap<string, AppChanges>, after?: StoredSession['values']): void {
+    const { empty: emptyApp, set, unset } = this.#statements;
     for (const [app, { empty, keys }] of changes) {
-      if (empty) this.#statements.empty.run(number, app);
-      for (const [key, change] of keys) this.#changeOne(number, app, key, change);
+      if (empty) emptyApp.run(number, app);
+      for (const [key, change] of keys) {
+        const value =
+          after === undefined ? this.#valueAfter(number, app, key, change) : after.get(app)?.get(key);
+        if (value === undefined) unset.run(number, app, key);
+        else set.run(number, app, key, value);
+      }
     }
   }
 
@@ -111,25 +118,10 @@ export class SqliteSessions {
     this.#statements.forgetAliases.run(before);
   }
 
-  /** Writes what a commit has made of the values. */
-  write(number: number, changes: ReadonlyMap<string, AppChanges>, after: StoredSession['values']): void {
-    const { set, unset } = this.#statements;
-    for (const [app, { empty, keys }] of changes) {
-      if (empty) this.#statements.empty.run(number, app);
-      for (const key of keys.keys()) {
-        const value = after.get(app)?.get(key);
-        if (value === undefined) unset.run(number, app, key);
-        else set.run(number, app, key, value);
-      }
-    }
-  }
-
-  #changeOne(number: number, app: string, key: string, change: Change): void {
-    const { value, set, unset } = this.#statements;
-    let after = change.kind === 'set' ? change.value : undefined;
-    if (change.kind === 'update') after = change.apply(value.get(number, app, key) as Encoded | undefined);
-    if (after === undefined) unset.run(number, app, key);
-    else set.run(number, app, key, after);
+  #valueAfter(number: number, app: string, key: string, change: Change): Encoded | undefined {
+    if (change.kind === 'update')
+      return change.apply(this.#statements.value.get(number, app, key) as Encoded | undefined);
+    return change.kind === 'set' ? change.value : undefined;
   }
 }
 
