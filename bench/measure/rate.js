@@ -25,7 +25,7 @@ export async function rateOf(server, load, task) {
  */
 export async function warmUp(load, task) {
   let before = 0;
-  for (let second = 0; second < MOST_SECONDS && second < 2 * task.seconds; second += 1) {
+  for (let second = 0; second < MOST_SECONDS && second < 2 * task.seconds - 1; second += 1) {
     const { requests } = await load.run({ ...task, seconds: 1 });
     if (requests < FASTER * before) return;
     before = requests;

@@ -23,8 +23,8 @@ export class SqliteConnection implements Connection {
   /**
    * The real better-sqlite3 database of this process, for query builders. A transaction begun on it ends before the next
    * `await`, since all requests share it; `transaction` sees to that. Once somebody has it, sessions are read one by one and
-   * never from memory, since nobody can tell when it is used: `execute` costs them nothing. Where one asks for the types of that package,
-   * say `handle as unknown as BetterSqlite3.Database`.
+   * never from memory, since nobody can tell when it is used: `execute` costs them nothing. Where one asks for the types of
+   * that package, say `handle as unknown as BetterSqlite3.Database`.
    */
   get handle(): SqliteHandle {
     this.#used = true;
