@@ -26,9 +26,9 @@ const NONE: Values = new Map();
 
 function applyChanges(before: Values, changes: ReadonlyMap<string, AppChanges>): Values {
   if (changes.size === 0) return before;
-  const values = new Map(before);
+  const values = copyOf(before);
   for (const [app, { empty, keys }] of changes) {
-    const kept = new Map(empty ? undefined : before.get(app));
+    const kept = copyOf(empty ? undefined : before.get(app));
     for (const [key, change] of keys) applyChange(kept, key, change);
     if (kept.size === 0) values.delete(app);
     else values.set(app, kept);
@@ -45,4 +45,11 @@ function applyChange(kept: Map<string, Encoded>, key: string, change: Change): v
 function valueAfter(change: Change, stored: Encoded | undefined): Encoded | undefined {
   if (change.kind === 'update') return change.apply(stored);
   return change.kind === 'set' ? change.value : undefined;
+}
+
+/** Node 20 takes twice as long to make a Map from another one. */
+function copyOf<Name, Part>(map: ReadonlyMap<Name, Part> | undefined): Map<Name, Part> {
+  const copy = new Map<Name, Part>();
+  if (map !== undefined) for (const [name, part] of map) copy.set(name, part);
+  return copy;
 }

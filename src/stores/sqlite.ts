@@ -137,7 +137,7 @@ export class SqliteDriver implements Driver {
     const { sessions } = this.#tables;
     const found = sessions.load(key);
     if (found === undefined) return sessions.loadOlder(key);
-    this.#known.set(key, found, state);
+    this.#known.add(key, found, state);
     return found.stored;
   }
 
@@ -167,7 +167,7 @@ export class SqliteDriver implements Driver {
     sessions.change(number, changes, after.values);
     if (mayReorder(stored, commit))
       this.#known.forget(key); // which place they have is for SQLite to say
-    else this.#known.set(key, { number, stored: after }, state);
+    else this.#known.change(key, known, after);
     return 'committed';
   }
 

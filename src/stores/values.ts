@@ -14,10 +14,14 @@ export class Values implements Counted {
   readonly #codec: Codec;
   readonly #room: Room;
   #loaded: ReadonlyMap<string, Encoded>;
+  /** What was taken of this request's changes, until somebody asks what it has made of what was loaded: hardly anybody does. */
+  #taken: LocalChanges | undefined;
   /** Made when needed, as the changes are: most requests read a value or two. */
   #decoded: Map<string, Value> | undefined;
   #emptied = false;
   #changes: Map<string, LocalChange> | undefined;
+  /** Whether an `update` has met another value than the one that this request saw, since the last changes were taken. */
+  #merged = false;
   #bytes: number | undefined;
 
   constructor(codec: Codec, room: Room, loaded: ReadonlyMap<string, Encoded> = NONE) {
@@ -61,12 +65,12 @@ export class Values implements Counted {
 
   /** Sets a value that the codec has encoded. */
   set(key: string, encoded: Encoded): void {
-    this.#change(key, { kind: 'set', value: encoded }, encoded);
+    this.#change(key, { kind: 'set', value: encoded });
   }
 
   delete(key: string): boolean {
     const had = this.has(key);
-    this.#change(key, DELETE, undefined);
+    this.#change(key, DELETE);
     return had;
   }
 
@@ -76,8 +80,12 @@ export class Values implements Counted {
   }
 
   update(key: string, update: Update): Value | undefined {
-    const apply = (stored: Encoded | undefined) => this.#apply(key, update, stored);
-    this.#change(key, { kind: 'update', apply }, apply(this.#encoded(key)));
+    const seen = this.#encoded(key);
+    const apply = (stored: Encoded | undefined) => {
+      if (stored !== seen) this.#merged = true;
+      return this.#apply(key, update, stored);
+    };
+    this.#change(key, { kind: 'update', apply, after: apply(seen) });
     return this.get(key);
   }
 
@@ -88,20 +96,18 @@ export class Values implements Counted {
 
   /** Takes the difference for a commit. From here on this request sees it as stored. */
   take(): TakenChanges {
-    const before = this.#loaded;
-    let merged = false;
-    const noteMerge = (key: string, stored: Encoded | undefined) => {
-      if (stored !== before.get(key)) merged = true;
-    };
-    const difference = { empty: this.#emptied, keys: this.#changesByKey(noteMerge) };
-    this.#loaded = this.#seen();
+    const before = this.#stored();
+    const difference = this.#difference;
     this.rollback();
+    this.#taken = difference;
+    this.#merged = false;
     const giveBack = () => {
-      this.#giveBack(difference);
+      this.#taken = undefined;
       this.#loaded = before;
+      this.#giveBack(difference);
       this.#bytes = undefined;
     };
-    return { difference, giveBack, merged: () => merged };
+    return { difference, giveBack, merged: () => this.#merged };
   }
 
   /** A change of one key that is committed without the others, and what to do once it is. */
@@ -109,7 +115,7 @@ export class Values implements Counted {
     let after: Encoded | undefined;
     const apply = (stored: Encoded | undefined) => (after = this.#apply(key, update, stored));
     const done = () => {
-      const loaded = new Map(this.#loaded);
+      const loaded = new Map(this.#stored());
       if (after === undefined) loaded.delete(key);
       else loaded.set(key, after);
       this.#loaded = loaded;
@@ -126,47 +132,43 @@ export class Values implements Counted {
     this.#bytes = undefined;
   }
 
-  /** Stored keys in the driver's order, then new ones. */
-  #seen(): ReadonlyMap<string, Encoded> {
-    if (!this.changed) return this.#loaded;
-    const seen = new Map(this.#emptied ? NONE : this.#loaded);
-    for (const [key, { encoded }] of this.#changes ?? NO_CHANGES) {
-      if (encoded === undefined) seen.delete(key);
-      else seen.set(key, encoded);
-    }
-    return seen;
+  /** What is stored, once what was taken is. */
+  #stored(): ReadonlyMap<string, Encoded> {
+    if (this.#taken !== undefined) this.#loaded = withChanges(this.#loaded, this.#taken);
+    this.#taken = undefined;
+    return this.#loaded;
   }
 
-  #changesByKey(noteMerge: (key: string, stored: Encoded | undefined) => void): Map<string, Change> {
-    const changes = new Map<string, Change>();
-    for (const [key, { change }] of this.#changes ?? NO_CHANGES)
-      changes.set(key, noting(change, key, noteMerge));
-    return changes;
+  /** Stored keys in the driver's order, then new ones. */
+  #seen(): ReadonlyMap<string, Encoded> {
+    return this.changed ? withChanges(this.#stored(), this.#difference) : this.#stored();
+  }
+
+  get #difference(): LocalChanges {
+    return { empty: this.#emptied, keys: this.#changes ?? NO_CHANGES };
   }
 
   /** Puts a difference below what has changed since. */
-  #giveBack({ empty, keys }: AppChanges): void {
+  #giveBack({ empty, keys }: LocalChanges): void {
     if (this.#emptied) return;
     for (const [key, change] of keys) {
-      const since = this.#changes?.get(key)?.change;
-      const both = since === undefined ? change : compose(change, since);
-      (this.#changes ??= new Map()).set(key, { change: both, encoded: this.#encoded(key) });
+      const since = this.#changes?.get(key);
+      (this.#changes ??= new Map()).set(key, since === undefined ? change : compose(change, since));
     }
     this.#emptied = empty;
   }
 
   #encoded(key: string): Encoded | undefined {
-    const changed = this.#changes?.get(key);
-    if (changed !== undefined) return changed.encoded;
-    return this.#emptied ? undefined : this.#loaded.get(key);
+    const change = this.#changes?.get(key);
+    if (change !== undefined) return leftBy(change);
+    return this.#emptied ? undefined : this.#stored().get(key);
   }
 
-  #change(key: string, change: Change, encoded: Encoded | undefined): void {
-    const growth = this.#room.growth(this, key, this.#encoded(key), encoded);
-    const before = this.#changes?.get(key)?.change ?? (this.#emptied ? DELETE : undefined);
-    const both = before === undefined ? change : compose(before, change);
+  #change(key: string, change: LocalChange): void {
+    const growth = this.#room.growth(this, key, this.#encoded(key), leftBy(change));
+    const before = this.#changes?.get(key) ?? (this.#emptied ? DELETE : undefined);
     this.#decoded?.delete(key);
-    (this.#changes ??= new Map()).set(key, { change: both, encoded });
+    (this.#changes ??= new Map()).set(key, before === undefined ? change : compose(before, change));
     if (this.#bytes !== undefined) this.#bytes += growth;
   }
 
@@ -193,38 +195,44 @@ export interface TakenChanges {
   readonly merged: () => boolean;
 }
 
-/** A change, and the value it leaves as this request sees it. */
-interface LocalChange {
-  readonly change: Change;
-  readonly encoded: Encoded | undefined;
+/** A change; an update with the value that it leaves as this request sees it. */
+type LocalChange =
+  Exclude<Change, ChangeByUpdate> | (ChangeByUpdate & { readonly after: Encoded | undefined });
+type ChangeByUpdate = Extract<Change, { kind: 'update' }>;
+
+interface LocalChanges extends AppChanges {
+  readonly keys: ReadonlyMap<string, LocalChange>;
 }
 
 const NONE: ReadonlyMap<string, Encoded> = new Map();
-const NO_CHANGES: ReadonlyMap<string, LocalChange> = new Map();
+const NO_CHANGES: LocalChanges['keys'] = new Map();
 
-const DELETE: Change = { kind: 'delete' };
+const DELETE: LocalChange = { kind: 'delete' };
 
-/** Two changes of one key as one. After a `set` or `delete` an `update` is decided too. */
-function compose(before: Change, after: Change): Change {
-  if (after.kind !== 'update') return after;
-  if (before.kind === 'update')
-    return { kind: 'update', apply: (stored) => after.apply(before.apply(stored)) };
-  const value = after.apply(before.kind === 'set' ? before.value : undefined);
-  return value === undefined ? DELETE : { kind: 'set', value };
+function withChanges(
+  stored: ReadonlyMap<string, Encoded>,
+  { empty, keys }: LocalChanges,
+): Map<string, Encoded> {
+  const seen = new Map(empty ? NONE : stored);
+  for (const [key, change] of keys) {
+    const encoded = leftBy(change);
+    if (encoded === undefined) seen.delete(key);
+    else seen.set(key, encoded);
+  }
+  return seen;
 }
 
-/** An update tells what it is applied to. */
-function noting(
-  change: Change,
-  key: string,
-  note: (key: string, stored: Encoded | undefined) => void,
-): Change {
-  if (change.kind !== 'update') return change;
-  const apply = (stored: Encoded | undefined) => {
-    note(key, stored);
-    return change.apply(stored);
-  };
-  return { kind: 'update', apply };
+function leftBy(change: LocalChange): Encoded | undefined {
+  if (change.kind === 'update') return change.after;
+  return change.kind === 'set' ? change.value : undefined;
+}
+
+/** Two changes of one key as one. After a `set` or `delete` an `update` is decided too. */
+function compose(before: LocalChange, after: LocalChange): LocalChange {
+  if (after.kind !== 'update') return after;
+  if (before.kind === 'update') return { ...after, apply: (stored) => after.apply(before.apply(stored)) };
+  const value = after.apply(before.kind === 'set' ? before.value : undefined);
+  return value === undefined ? DELETE : { kind: 'set', value };
 }
 
 function corrupt(key: string): SessionError {

@@ -4,12 +4,12 @@ import type { SessionKey } from '../session-id.js';
 /** A stored session, and the number of its row. */
 export interface Known {
   readonly number: number;
-  readonly stored: StoredSession;
+  stored: StoredSession;
 }
 
 /**
- * The sessions that this process has read or written last, as they are stored: while nobody else has changed the file, they
- * need not be read again. Small ones only, and the oldest of too many are forgotten. See decisions/018.
+ * The sessions that this process has read last, as they are stored: while nobody else has changed the file, they need not be
+ * read again. Small ones only, and of too many those that were read first are forgotten. See decisions/018.
  */
 export class KnownSessions {
   readonly #sessions = new Map<SessionKey, Known>();
@@ -22,14 +22,18 @@ export class KnownSessions {
     return this.#sessions.get(key);
   }
 
-  /** In that state this is what is stored. */
-  set(key: SessionKey, known: Known, state: number | undefined): void {
-    if (state === undefined) return;
+  /** In that state this is what is stored of a session that was not known. */
+  add(key: SessionKey, known: Known, state: number | undefined): void {
+    if (state === undefined || !isSmall(known.stored)) return;
     if (state !== this.#state) this.#forgetAll(state);
-    this.#sessions.delete(key); // which makes it the newest, too
-    if (!isSmall(known.stored)) return;
     if (this.#sessions.size >= MOST_SESSIONS) this.#forgetOldest();
     this.#sessions.set(key, known);
+  }
+
+  /** In place: to take an entry out of a large Map and put it in again costs several times as much. */
+  change(key: SessionKey, known: Known, stored: StoredSession): void {
+    known.stored = stored;
+    if (!isSmall(stored)) this.forget(key);
   }
 
   /** What is stored has changed, whatever the state. */

@@ -15,13 +15,13 @@ function known(name: string, value = '1'): Known {
   return { number: 1, stored: { key: keyOf(name), ...moments, handlers: [], values } };
 }
 
-function set(name: string, state: number | undefined, value?: string): void {
-  sessions.set(keyOf(name), known(name, value), state);
+function add(name: string, state: number | undefined): void {
+  sessions.add(keyOf(name), known(name), state);
 }
 
 describe('known sessions', () => {
   it('are known in the state in which they were read, and in no other', () => {
-    set('a', 1);
+    add('a', 1);
 
     expect(sessions.get(keyOf('a'), 1)).toEqual(known('a'));
     expect(sessions.get(keyOf('a'), 2)).toBeUndefined();
@@ -29,8 +29,8 @@ describe('known sessions', () => {
   });
 
   it('are neither kept nor answered where the state is not known, and are still there after it', () => {
-    set('a', 1);
-    set('b', undefined);
+    add('a', 1);
+    add('b', undefined);
 
     expect(sessions.get(keyOf('a'), undefined)).toBeUndefined();
     expect(sessions.get(keyOf('b'), 1)).toBeUndefined();
@@ -38,8 +38,8 @@ describe('known sessions', () => {
   });
 
   it('are forgotten one by one', () => {
-    set('a', 1);
-    set('b', 1);
+    add('a', 1);
+    add('b', 1);
     sessions.forget(keyOf('a'));
 
     expect(sessions.get(keyOf('a'), 1)).toBeUndefined();
@@ -47,18 +47,28 @@ describe('known sessions', () => {
   });
 
   it('are small, also when one that was small has grown', () => {
-    set('a', 1);
-    set('a', 1, 'x'.repeat(2000));
+    const one = known('a');
+    const { stored } = known('a', 'x'.repeat(2000));
+    sessions.add(keyOf('a'), one, 1);
+    sessions.change(keyOf('a'), one, stored);
+    sessions.add(keyOf('b'), { number: 1, stored }, 1);
 
     expect(sessions.get(keyOf('a'), 1)).toBeUndefined();
+    expect(sessions.get(keyOf('b'), 1)).toBeUndefined();
+  });
+
+  it('become what they are changed to', () => {
+    const one = known('a');
+    sessions.add(keyOf('a'), one, 1);
+    sessions.change(keyOf('a'), one, known('a', '2').stored);
+
+    expect(sessions.get(keyOf('a'), 1)).toEqual(known('a', '2'));
   });
 
   it('are the newest when there are too many', () => {
-    for (let i = 0; i < 2000; i += 1) set(`${i}`, 1);
-    set('0', 1);
-    set('one more', 1);
+    for (let i = 0; i <= 2000; i += 1) add(`${i}`, 1);
 
     const isKnown = (name: string) => sessions.get(keyOf(name), 1) !== undefined;
-    expect(['0', '1', '2', '1999', 'one more'].map(isKnown)).toEqual([true, false, true, true, true]);
+    expect(['0', '1', '1999', '2000'].map(isKnown)).toEqual([false, true, true, true]);
   });
 });
