@@ -178,7 +178,7 @@ export class SqliteDatabase {
    * those of `run`, found at once.
    */
   write<T>(statements: () => T): Promise<T> {
-    return this.#writes.add(statements, false);
+    return this.#writes.add(statements, 'together');
   }
 
   /**
@@ -196,7 +196,7 @@ export class SqliteDatabase {
 
   /** As `write`, in a transaction that nothing else shares; `statements` run once. */
   transaction<T>(statements: () => T): Promise<T> {
-    return this.#writes.add(statements, true);
+    return this.#writes.add(statements, 'alone');
   }
 
   #join(durability: Durability): void {

@@ -10,9 +10,17 @@ interface Write {
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
   readonly since: number;
-  /** Shares its transaction with no other write. */
-  alone: boolean;
+  trial: Trial;
+  /** What it has answered, or that it alone has failed and how: said once the transaction is committed. */
+  outcome: unknown;
+  hasFailed: boolean;
 }
+
+/**
+ * How a write runs: with others; after they have failed, with others and under a savepoint; after that in a transaction of its
+ * own, as the application's do from the start. See decisions/004.
+ */
+type Trial = 'together' | 'guarded' | 'alone';
 
 /**
  * Puts all writes of one turn of the event loop into one transaction and answers each after its COMMIT: many writes, one
@@ -52,11 +60,12 @@ export class WriteQueue {
   }
 
   /** See `SqliteDatabase.write` and `.transaction`. */
-  add<T>(run: () => T, alone: boolean): Promise<T> {
+  add<T>(run: () => T, trial: 'together' | 'alone'): Promise<T> {
     if (this.#running) return Promise.reject(nestedTransaction());
     if (this.#closed) return Promise.reject(closed(this.#file));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ run, alone, since: performance.now(), resolve, reject });
+      const since = performance.now();
+      this.#waiting.push({ run, resolve, reject, since, trial, outcome: undefined, hasFailed: false });
       if (this.#scheduled) return;
       this.#scheduled = true;
       afterArrivals(this.#flush);
@@ -88,53 +97,57 @@ export class WriteQueue {
 
   /** The next writes that may share a transaction, in the order they came. */
   #take(): Write[] {
-    const group = this.#waiting.findIndex((write) => write.alone);
+    const group = this.#waiting.findIndex(({ trial }) => trial === 'alone');
     const together = group === -1 ? this.#waiting.length : group;
     return this.#waiting.splice(0, Math.min(Math.max(together, 1), MOST_TOGETHER));
   }
 
+  /** All as the first: who joins those that have failed runs under a savepoint, too. */
   #runTogether(writes: readonly Write[]): void {
-    const isAlone = writes[0]?.alone === true;
-    this.#shared = !isAlone;
-    if (isAlone) this.#state.note(); // it may be the application's
+    const trial = writes[0]?.trial ?? 'together';
+    this.#shared = trial !== 'alone';
+    if (trial === 'alone') this.#state.note(); // it may be the application's
     try {
-      const settle =
-        writes.length === 1 ? writes.map(runAlone) : writes.map((write) => this.#runGuarded(write));
+      for (const write of writes) {
+        if (trial === 'guarded') this.#runGuarded(write);
+        else write.outcome = write.run();
+      }
       this.#commit.run();
-      for (const answer of settle) answer();
+      writes.forEach(settle);
     } catch (error) {
-      this.#lost(writes, error);
+      this.#lost(writes, trial === 'together' ? 'guarded' : 'alone', error);
     } finally {
       this.#shared = false;
     }
   }
 
   /** Runs a write so that, when it fails, only its own changes are undone. */
-  #runGuarded(write: Write): () => void {
+  #runGuarded(write: Write): void {
     this.#savepoint.run();
     try {
-      const answer = runAlone(write);
+      write.outcome = write.run();
       this.#release.run();
-      return answer;
     } catch (error) {
       if (!this.#handle.inTransaction) throw error; // SQLite has undone the whole group: disk full, I/O error
       this.#handle.exec('ROLLBACK TO tsgi; RELEASE tsgi');
       this.#state.note();
-      return () => {
-        write.reject(databaseError(error, this.#file));
-      };
+      write.outcome = databaseError(error, this.#file);
+      write.hasFailed = true;
     }
   }
 
   /**
-   * A group that failed as a whole is run again one by one, so that the one to blame fails alone. When the disk could not
-   * make it durable nobody is to blame, and all fail: see decisions/010.
+   * A group that failed is run again in the next way, so that the one to blame fails alone. When the disk could not make it
+   * durable nobody is to blame, and all fail: see decisions/010.
    */
-  #lost(writes: readonly Write[], error: unknown): void {
+  #lost(writes: readonly Write[], next: Trial, error: unknown): void {
     this.#state.note();
     const final = writes.length === 1 || codeOfError(error) === 'SQLITE_IOERR_FSYNC';
     if (final) for (const write of writes) write.reject(databaseError(error, this.#file));
-    else this.#waiting.unshift(...writes.map((write) => Object.assign(write, { alone: true })));
+    else
+      this.#waiting.unshift(
+        ...writes.map((write) => Object.assign(write, { trial: next, hasFailed: false })),
+      );
     undoOpenTransaction(this.#handle);
   }
 
@@ -181,11 +194,9 @@ const MOST_TOGETHER = 256;
 /** How long to leave a busy database alone, in milliseconds, before jitter. */
 const RETRY_MS = 10;
 
-function runAlone(write: Write): () => void {
-  const value = write.run();
-  return () => {
-    write.resolve(value as never);
-  };
+function settle({ hasFailed, reject, resolve, outcome }: Write): void {
+  if (hasFailed) reject(outcome);
+  else resolve(outcome as never);
 }
 
 /** What another process, or another request, may be done with in a moment. */

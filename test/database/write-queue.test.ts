@@ -80,10 +80,26 @@ describe('writes of one turn', () => {
     expect(notes()).toEqual(['a', 'b', 'c']);
   });
 
-  it('take no savepoint when there is one of them', async () => {
-    await write('a');
+  it('take no savepoint while none fails', async () => {
+    await Promise.all([write('a'), write('b')]);
 
-    expect(statements).toEqual(['BEGIN IMMEDIATE', "INSERT INTO notes (text) VALUES ('a')", 'COMMIT']);
+    expect(statements).toEqual([
+      'BEGIN IMMEDIATE',
+      "INSERT INTO notes (text) VALUES ('a')",
+      "INSERT INTO notes (text) VALUES ('b')",
+      'COMMIT',
+    ]);
+  });
+
+  it('run again under savepoints when one has failed, and those that have come meanwhile with them', async () => {
+    const settling = Promise.allSettled([write('a'), write('a'), write('b')]);
+    await nextTurn();
+    const late = Promise.allSettled([write('c'), write('c')]);
+
+    const outcomes = [...(await settling), ...(await late)].map(({ status }) => status);
+    expect(outcomes).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'rejected']);
+    expect(notes()).toEqual(['a', 'b', 'c']);
+    expect([count('BEGIN'), count('SAVEPOINT'), count('COMMIT')]).toEqual([2, 5, 1]);
   });
 
   it('fail alone, with the error of their own', async () => {
@@ -176,7 +192,7 @@ describe('a group that is lost as a whole', () => {
 
     await Promise.allSettled([...group, later]);
 
-    expect(order.join('')).toMatch(/^ax(?:b)?axbc$/);
+    expect(order.join('')).toBe('axaxaxbc'); // together, under savepoints, alone
     expect(notes()).toEqual(['a', 'b', 'c']);
   });
 
@@ -198,7 +214,9 @@ describe('a group that the disk could not make durable', () => {
       new FileState(database.handle),
       () => undefined,
     );
-    const settled = await Promise.allSettled(['a', 'b'].map((text) => queue.add(() => insert(text), false)));
+    const settled = await Promise.allSettled(
+      ['a', 'b'].map((text) => queue.add(() => insert(text), 'together')),
+    );
 
     const refused = { status: 'rejected', reason: { code: 'DATABASE_IO', status: 503 } };
     expect(settled).toMatchObject([refused, refused]);
@@ -217,11 +235,11 @@ describe('a database that may not be written', () => {
       if (reason !== undefined) throw reason;
     });
 
-    const both = ['a', 'b'].map((text) => queue.add(() => insert(text), false));
+    const both = ['a', 'b'].map((text) => queue.add(() => insert(text), 'together'));
     await expect(both[0]).rejects.toBe(gone);
     await expect(both[1]).rejects.toBe(gone);
-    await expect(queue.add(() => insert('c'), true)).rejects.toBe(gone);
-    await queue.add(() => insert('d'), false);
+    await expect(queue.add(() => insert('c'), 'alone')).rejects.toBe(gone);
+    await queue.add(() => insert('d'), 'together');
 
     expect(notes()).toEqual(['d']);
     expect(count('BEGIN')).toBe(1);
