@@ -126,20 +126,20 @@ export class Commits {
     return mine;
   }
 
-  async #commit(): Promise<void> {
-    const { settings, connection, cookies, listening } = this.#of;
-    if (connection?.undoOpenTransaction() === true) throw transactionOpen();
-    const endings = this.#endings;
+  #commit(): Promise<void> {
+    if (this.#of.connection?.undoOpenTransaction() === true) return Promise.reject(transactionOpen());
+    const isPlain = this.#endings === undefined && this.#callbacks === undefined;
+    return isPlain ? this.#commitChanges() : this.#commitAll();
+  }
+
+  async #commitAll(): Promise<void> {
+    const session = this.#of.current();
+    const endings = this.#endings ?? [];
     const callbacks = this.#callbacks;
     this.#endings = this.#callbacks = undefined;
-    const session = this.#of.current();
-    const taken = session?.changed === true ? session.take(settings.clock.now(), listening()) : undefined;
-    const unseal = cookies.seal();
-    const ending = endings?.map((parting) => this.#commitEnding(parting));
-    const taking = (taken && session && this.#commitTaken(session, taken, unseal)) ?? DONE;
-    const committing = ending === undefined ? taking : allSettled([...ending, taking]);
+    const ending = endings.map((parting) => this.#commitEnding(parting));
     try {
-      await committing;
+      await allSettled([...ending, this.#commitChanges()]);
     } catch (error) {
       if (this.#of.current() === session) this.#keep(callbacks);
       throw error;
@@ -164,24 +164,35 @@ export class Commits {
     }
   }
 
-  async #commitTaken(session: Session, taken: Taken, unseal: () => void): Promise<void> {
+  async #commitChanges(): Promise<void> {
+    const { settings, cookies, listening } = this.#of;
+    const session = this.#of.current();
+    const taken = session?.changed === true ? session.take(settings.clock.now(), listening()) : undefined;
+    const unseal = cookies.seal();
+    if (session === undefined || taken === undefined) return;
     let result: CommitResult;
     try {
-      result = await this.#of.settings.driver.commit(taken.commit);
+      result = await settings.driver.commit(taken.commit);
       this.#note(session, taken.commit, result);
     } catch (error) {
       taken.giveBack();
       unseal();
       if (!isUseOnly(taken.commit)) throw error;
-      this.#of.settings.report(error); // a reader is to be answered although its use cannot be recorded
+      settings.report(error); // a reader is to be answered although its use cannot be recorded
       return;
     }
+    const last = this.#noteAfter(session, taken, result);
+    if (last !== undefined) await last;
+  }
+
+  #noteAfter(session: Session, taken: Taken, result: CommitResult): Promise<void> | undefined {
     const { notices, watcher } = this.#of.settings;
     if (taken.commit.move !== undefined) watcher.due(session.key, deadlineOf(session.moments));
     for (const app of taken.merged()) notices.tell('merge', { app });
-    if (taken.left === undefined) return;
-    if (result === 'gone') session.adopt(taken.left);
-    else await this.#noteNext(session, taken, result);
+    if (taken.left === undefined) return undefined;
+    if (result !== 'gone') return this.#noteNext(session, taken, result);
+    session.adopt(taken.left);
+    return undefined;
   }
 
   #note(session: Session, commit: Commit, result: CommitResult): void {
@@ -252,8 +263,6 @@ export class Commits {
     }
   }
 }
-
-const DONE = Promise.resolve();
 
 /** A session that is to be ended. */
 interface Parting {

@@ -32,8 +32,10 @@ export class KnownSessions {
 
   /** In place: to take an entry out of a large Map and put it in again costs several times as much. */
   change(key: SessionKey, known: Known, stored: StoredSession): void {
+    const { values, handlers } = known.stored;
     known.stored = stored;
-    if (!isSmall(stored)) this.forget(key);
+    const mayHaveGrown = stored.values !== values || stored.handlers !== handlers;
+    if (mayHaveGrown && !isSmall(stored)) this.forget(key);
   }
 
   /** What is stored has changed, whatever the state. */
