@@ -10,7 +10,7 @@ import { Connections } from './node/connections.js';
 import { Door } from './node/door.js';
 import { Gateway, type GatewayOptions } from './node/gateway.js';
 import { listen, Listening } from './node/listening.js';
-import { answerUnreadable } from './node/unreadable.js';
+import { answerUnreadable, noteResponse } from './node/unreadable.js';
 
 export type { GatewayOptions };
 
@@ -82,6 +82,7 @@ export async function serve(application: Application, options: ServeOptions = {}
   const connections = new Connections(server, limits.headers);
   answerUnreadable(server);
   server.on('request', (request, response) => {
+    noteResponse(request.socket, response);
     gateway.handle(request, response);
   });
   await gateway.open();

@@ -108,24 +108,29 @@ type Text = string | undefined;
 
 type HeaderKey = 'CONTENT_TYPE' | 'CONTENT_LENGTH' | `HTTP_${string}`;
 
-/** What most requests of a browser have, and no more: an environ is made with them. Each is a name and a value in the head. */
-const USUAL: readonly HeaderKey[] = [
-  'CONTENT_TYPE',
-  'CONTENT_LENGTH',
-  'HTTP_HOST',
-  'HTTP_CONNECTION',
-  'HTTP_USER_AGENT',
-  'HTTP_ACCEPT',
-  'HTTP_ACCEPT_LANGUAGE',
-  'HTTP_ACCEPT_ENCODING',
-  'HTTP_COOKIE',
-  'HTTP_REFERER',
-  'HTTP_UPGRADE_INSECURE_REQUESTS',
-  'HTTP_SEC_FETCH_SITE',
-  'HTTP_SEC_FETCH_MODE',
-  'HTTP_SEC_FETCH_DEST',
-  'HTTP_SEC_FETCH_USER',
-];
+/**
+ * What the headers are that most requests of a browser have, and no more: an environ is made with them. Each is a name and a
+ * value in the head.
+ */
+function usualOf(environ: Environ): Text[] {
+  return [
+    environ.CONTENT_TYPE,
+    environ.CONTENT_LENGTH,
+    environ['HTTP_HOST'],
+    environ['HTTP_CONNECTION'],
+    environ['HTTP_USER_AGENT'],
+    environ['HTTP_ACCEPT'],
+    environ['HTTP_ACCEPT_LANGUAGE'],
+    environ['HTTP_ACCEPT_ENCODING'],
+    environ['HTTP_COOKIE'],
+    environ['HTTP_REFERER'],
+    environ['HTTP_UPGRADE_INSECURE_REQUESTS'],
+    environ['HTTP_SEC_FETCH_SITE'],
+    environ['HTTP_SEC_FETCH_MODE'],
+    environ['HTTP_SEC_FETCH_DEST'],
+    environ['HTTP_SEC_FETCH_USER'],
+  ];
+}
 
 /** All that were sent, and what middleware in front of us has added to them. */
 function setHeaders(environ: Environ, request: IncomingMessage): void {
@@ -136,7 +141,7 @@ function setHeaders(environ: Environ, request: IncomingMessage): void {
     });
   }
   let lines = 0;
-  for (const key of USUAL) if (environ[key as 'HTTP_HOST'] !== undefined) lines += 2;
+  for (const header of usualOf(environ)) if (header !== undefined) lines += 2;
   if (lines !== rawHeaders.length || lines !== 2 * Object.keys(headers).length) setAll(environ, request);
 }
 

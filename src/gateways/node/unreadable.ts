@@ -7,18 +7,26 @@ import { codeOfError } from '../../app/errors.js';
  * it gets a page that says what to do. The page does not clear them, as any site can link to an address that is too long.
  */
 export function answerUnreadable(server: Server): void {
-  const responses = new WeakMap<Duplex, ServerResponse[]>();
-  server.on('request', ({ socket }, response) => {
-    const known = responses.get(socket);
-    if (known === undefined) responses.set(socket, [response]);
-    else replaceFinished(known, response);
-  });
-  server.on('clientError', (error, socket) => {
-    const isUnderWay = responses.get(socket)?.some(hasBegun) === true;
+  server.on('clientError', (error, socket: Connected) => {
+    const isUnderWay = socket[RESPONSES]?.some(hasBegun) === true;
     if (socket.writable && !isUnderWay) answer(socket, answerTo(codeOfError(error)));
     else socket.destroy();
   });
 }
+
+/** Before a response is given: what comes behind its request and cannot be read is not to be answered within it. */
+export function noteResponse(socket: Connected, response: ServerResponse): void {
+  const known = socket[RESPONSES];
+  if (known === undefined) socket[RESPONSES] = [response];
+  else replaceFinished(known, response);
+}
+
+/** A connection, and what it was given lately: kept with it, since every request asks. */
+interface Connected extends Duplex {
+  [RESPONSES]?: ServerResponse[];
+}
+
+const RESPONSES: unique symbol = Symbol('tsgi.responses');
 
 /** The responses of a connection leave in the order of their requests, so those that are finished come first. */
 function replaceFinished(responses: ServerResponse[], next: ServerResponse): void {
