@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { afterArrivals, atEndOfTurn, inTurn, runTurn } from '../../src/app/turn.js';
 
 /** Resolves with what was noted once a callback of `setImmediate` runs, which is after every turn that runs now. */
@@ -9,6 +9,26 @@ function noted(notes: string[]): Promise<string[]> {
     }),
   );
 }
+
+/** What microtasks throw from now on, which nobody catches. */
+function uncaught(): unknown[] {
+  const thrown: unknown[] = [];
+  const queue = globalThis.queueMicrotask;
+  jest.spyOn(globalThis, 'queueMicrotask').mockImplementation((task) => {
+    queue(() => {
+      try {
+        task();
+      } catch (error) {
+        thrown.push(error);
+      }
+    });
+  });
+  return thrown;
+}
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 describe('a turn', () => {
   it('ends once everything in it has come as far as it can without waiting', async () => {
@@ -47,6 +67,21 @@ describe('a turn', () => {
     });
 
     expect(await noted(notes)).toEqual(['first', 'second']);
+  });
+
+  it('calls back the others when one throws, and lets the process hear of it', async () => {
+    const notes: string[] = [];
+    const thrown = uncaught();
+
+    runTurn(2, () => {
+      atEndOfTurn(() => {
+        throw new Error('broken');
+      });
+      atEndOfTurn(() => notes.push('ended'));
+    });
+
+    expect(await noted(notes)).toEqual(['ended']);
+    expect(thrown).toEqual([new Error('broken')]);
   });
 
   it('is one with a turn that begins inside it', async () => {
