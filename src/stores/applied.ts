@@ -48,7 +48,7 @@ function valueAfter(change: Change, stored: Encoded | undefined): Encoded | unde
 }
 
 /** Node 20 takes twice as long to make a Map from another one. */
-function copyOf<Name, Part>(map: ReadonlyMap<Name, Part> | undefined): Map<Name, Part> {
+export function copyOf<Name, Part>(map: ReadonlyMap<Name, Part> | undefined): Map<Name, Part> {
   const copy = new Map<Name, Part>();
   if (map !== undefined) for (const [name, part] of map) copy.set(name, part);
   return copy;

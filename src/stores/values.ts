@@ -1,3 +1,4 @@
+import { copyOf } from './applied.js';
 import type { Codec, Value } from './codec.js';
 import type { AppChanges, Change, Encoded } from './driver.js';
 import { SessionError } from './errors.js';
@@ -20,7 +21,8 @@ export class Values implements Counted {
   #decoded: Map<string, Value> | undefined;
   #emptied = false;
   #changes: Map<string, LocalChange> | undefined;
-  /** Whether an `update` has met another value than the one that this request saw, since the last changes were taken. */
+  /** What this request saw when changes were last taken, and whether an `update` of theirs has met something else since. */
+  #before: ReadonlyMap<string, Encoded> | undefined;
   #merged = false;
   #bytes: number | undefined;
 
@@ -80,12 +82,12 @@ export class Values implements Counted {
   }
 
   update(key: string, update: Update): Value | undefined {
-    const seen = this.#encoded(key);
+    const quiet = (stored: Encoded | undefined) => this.#apply(key, update, stored);
     const apply = (stored: Encoded | undefined) => {
-      if (stored !== seen) this.#merged = true;
-      return this.#apply(key, update, stored);
+      if (stored !== this.#before?.get(key)) this.#merged = true;
+      return quiet(stored);
     };
-    this.#change(key, { kind: 'update', apply, after: apply(seen) });
+    this.#change(key, { kind: 'update', apply, quiet, after: quiet(this.#encoded(key)) });
     return this.get(key);
   }
 
@@ -100,6 +102,7 @@ export class Values implements Counted {
     const difference = this.#difference;
     this.rollback();
     this.#taken = difference;
+    this.#before = before;
     this.#merged = false;
     const giveBack = () => {
       this.#taken = undefined;
@@ -115,7 +118,7 @@ export class Values implements Counted {
     let after: Encoded | undefined;
     const apply = (stored: Encoded | undefined) => (after = this.#apply(key, update, stored));
     const done = () => {
-      const loaded = new Map(this.#stored());
+      const loaded = copyOf(this.#stored());
       if (after === undefined) loaded.delete(key);
       else loaded.set(key, after);
       this.#loaded = loaded;
@@ -191,14 +194,20 @@ export interface TakenChanges {
   readonly difference: AppChanges;
   /** The commit failed: the difference is to be committed again, below what has changed since. */
   readonly giveBack: () => void;
-  /** Whether an `update` has met another value than the one that this request saw. */
+  /** Whether an `update` has met another value than the one that this request saw. Good until the next changes are taken. */
   readonly merged: () => boolean;
 }
 
-/** A change; an update with the value that it leaves as this request sees it. */
-type LocalChange =
-  Exclude<Change, ChangeByUpdate> | (ChangeByUpdate & { readonly after: Encoded | undefined });
+type LocalChange = Exclude<Change, ChangeByUpdate> | LocalUpdate;
 type ChangeByUpdate = Extract<Change, { kind: 'update' }>;
+type Apply = ChangeByUpdate['apply'];
+
+interface LocalUpdate extends ChangeByUpdate {
+  /** As `apply`, without noting what it is applied to: for what another change leaves. */
+  readonly quiet: Apply;
+  /** The value that it leaves as this request sees it. */
+  readonly after: Encoded | undefined;
+}
 
 interface LocalChanges extends AppChanges {
   readonly keys: ReadonlyMap<string, LocalChange>;
@@ -213,7 +222,7 @@ function withChanges(
   stored: ReadonlyMap<string, Encoded>,
   { empty, keys }: LocalChanges,
 ): Map<string, Encoded> {
-  const seen = new Map(empty ? NONE : stored);
+  const seen = copyOf(empty ? NONE : stored);
   for (const [key, change] of keys) {
     const encoded = leftBy(change);
     if (encoded === undefined) seen.delete(key);
@@ -230,8 +239,12 @@ function leftBy(change: LocalChange): Encoded | undefined {
 /** Two changes of one key as one. After a `set` or `delete` an `update` is decided too. */
 function compose(before: LocalChange, after: LocalChange): LocalChange {
   if (after.kind !== 'update') return after;
-  if (before.kind === 'update') return { ...after, apply: (stored) => after.apply(before.apply(stored)) };
-  const value = after.apply(before.kind === 'set' ? before.value : undefined);
+  if (before.kind === 'update') {
+    const apply: Apply = (stored) => after.quiet(before.apply(stored));
+    const quiet: Apply = (stored) => after.quiet(before.quiet(stored));
+    return { ...after, apply, quiet };
+  }
+  const value = after.quiet(before.kind === 'set' ? before.value : undefined);
   return value === undefined ? DELETE : { kind: 'set', value };
 }
 

@@ -87,6 +87,45 @@ describe('the channels tell', () => {
     expect(merges).toEqual([{ environment, app: 'shop' }]);
   });
 
+  it('of no merge where a request meets what it has written itself', async () => {
+    let written = 0;
+    const encode = (value: unknown) => `${(written += 1)} ${JSON.stringify(value)}`; // never the same twice
+    const decode = (text: string) => JSON.parse(text.slice(text.indexOf(' '))) as never;
+    const shop = site({ codec: { encode, decode } });
+    const id = await shop.made({ visits: 1 });
+    const { store, visit } = shop.visit(id);
+
+    const merges = await told('merge', async () => {
+      store.increment('visits');
+      store.increment('visits');
+      await visit.save();
+      const swapping = store.compareAndSet('visits', 3, 5);
+      store.increment('visits');
+      await swapping;
+      await visit.finish(true);
+    });
+
+    expect(merges).toEqual([]);
+  });
+
+  it('of a merge once, although the request commits again', async () => {
+    const shop = site();
+    const id = await shop.made({ visits: 1 });
+    const { store, visit } = shop.visit(id);
+    store.increment('visits');
+    const other = shop.visit(id);
+    other.store.increment('visits');
+    await other.visit.finish(true);
+
+    const merges = await told('merge', async () => {
+      await visit.save();
+      store.set('total', 1);
+      await visit.finish(true);
+    });
+
+    expect(merges).toHaveLength(1);
+  });
+
   it('of a touch that was saved', async () => {
     const shop = site({ idle: 900 });
     const id = await shop.made();

@@ -187,6 +187,27 @@ describe('Values', () => {
     );
   });
 
+  it('keep what was committed when nobody looked at it before the next commit failed', () => {
+    fc.assert(
+      fc.property(plain, deeds, deeds, deeds, (stored, first, second, third) => {
+        const values = valuesWith(stored);
+        for (const one of first) doOn(values, one);
+        values.take();
+        for (const one of second) doOn(values, one);
+        const { giveBack } = values.take();
+        giveBack();
+        for (const one of third) doOn(values, one);
+
+        const committed = first.reduce(done, stored);
+        expect(seen(values)).toEqual([...second, ...third].reduce(done, committed));
+        expect(applied(committed, values.take().difference)).toEqual(
+          [...second, ...third].reduce(done, committed),
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('list the keys in the order they were stored, new ones last', () => {
     const values = valuesWith({ b: 1, a: 2, c: 3 });
 
@@ -295,6 +316,19 @@ describe('Values', () => {
       expect(seen(values)).toEqual({ a: 77, b: 2 });
       expect(values.bytes).toBe(5);
       expect([...values.take().difference.keys.keys()]).toEqual(['b']);
+    });
+
+    it('stands beside what was committed with the others just before', () => {
+      const values = valuesWith({ a: 1, c: 3 });
+      set(values, 'b', 2);
+      values.delete('c');
+      values.take();
+
+      const { change, done: whenDone } = values.alone('a', () => 77);
+      applied({}, { empty: false, keys: new Map([['a', change]]) });
+      whenDone();
+
+      expect(seen(values)).toEqual({ a: 77, b: 2 });
     });
 
     it('is not seen where this request has changed the key itself', () => {
