@@ -126,13 +126,15 @@ export class Commits {
     return mine;
   }
 
+  /** Most commits are of changes alone, and need not wait for more. */
   #commit(): Promise<void> {
-    if (this.#of.connection?.undoOpenTransaction() === true) return Promise.reject(transactionOpen());
     const isPlain = this.#endings === undefined && this.#callbacks === undefined;
     return isPlain ? this.#commitChanges() : this.#commitAll();
   }
 
+  /** The changes, the endings and the callbacks. */
   async #commitAll(): Promise<void> {
+    this.#refuseOpenTransaction();
     const session = this.#of.current();
     const endings = this.#endings ?? [];
     const callbacks = this.#callbacks;
@@ -164,7 +166,12 @@ export class Commits {
     }
   }
 
+  #refuseOpenTransaction(): void {
+    if (this.#of.connection?.undoOpenTransaction() === true) throw transactionOpen();
+  }
+
   async #commitChanges(): Promise<void> {
+    this.#refuseOpenTransaction();
     const { settings, cookies, listening } = this.#of;
     const session = this.#of.current();
     const taken = session?.changed === true ? session.take(settings.clock.now(), listening()) : undefined;
@@ -181,11 +188,12 @@ export class Commits {
       settings.report(error); // a reader is to be answered although its use cannot be recorded
       return;
     }
-    const last = this.#noteAfter(session, taken, result);
-    if (last !== undefined) await last;
+    const looking = this.#noteCommitted(session, taken, result);
+    if (looking !== undefined) await looking;
   }
 
-  #noteAfter(session: Session, taken: Taken, result: CommitResult): Promise<void> | undefined {
+  /** Undefined when nothing is to be looked up, which costs nobody a turn of waiting. */
+  #noteCommitted(session: Session, taken: Taken, result: CommitResult): Promise<void> | undefined {
     const { notices, watcher } = this.#of.settings;
     if (taken.commit.move !== undefined) watcher.due(session.key, deadlineOf(session.moments));
     for (const app of taken.merged()) notices.tell('merge', { app });

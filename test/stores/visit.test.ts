@@ -695,12 +695,16 @@ describe('a visit with a connection', () => {
     const connection: Connection = {
       enlist: (participant) => void participants.push(participant),
       commit: () => Promise.resolve(),
-      undoOpenTransaction: () => open.pop() !== undefined,
+      undoOpenTransaction: () => {
+        const left = open.pop();
+        if (left === 'stuck') throw new Error('stuck');
+        return left !== undefined;
+      },
       rollback: () => undefined,
     };
     const shop = site({ cookieOptions: { expires: true } });
     const { environ } = request({ HTTP_COOKIE: `shop=${sessionID ?? (await shop.made())}` });
-    return { visit: new Visit(shop.settings, environ, connection), participants, open };
+    return { shop, visit: new Visit(shop.settings, environ, connection), participants, open };
   }
 
   it.each<[string, (visit: Visit) => unknown]>([
@@ -737,6 +741,18 @@ describe('a visit with a connection', () => {
     await visit.finish(true);
 
     expect(visit.outcome).toBe('committed');
+  });
+
+  it('gives its lock back although a transaction that was left open cannot be undone', async () => {
+    const { shop, visit, open } = await connected();
+    await visit.lock({});
+    visit.use().values('shop').set('a', '1');
+
+    open.push('stuck');
+    await expect(visit.finish(true)).rejects.toThrow('stuck');
+
+    const { manager } = shop.visit(visit.look()?.id);
+    await manager.lock({ timeout: 0 });
   });
 
   it('does not join it when it only reads, or chooses the end of a session to be made', async () => {
