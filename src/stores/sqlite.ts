@@ -165,8 +165,9 @@ export class SqliteDriver implements Driver {
     if (register !== undefined) sessions.setHandlers(number, after.handlers);
     if (empty === true) sessions.empty(number);
     sessions.change(number, changes, after.values);
-    if (mayReorder(stored, commit))
-      this.#known.forget(key); // which place they have is for SQLite to say
+    const isStale = this.#database.state !== state; // an update has written, which it should not
+    if (isStale || mayReorder(stored, commit))
+      this.#known.forget(key); // which place new keys have is for SQLite to say
     else this.#known.change(key, known, after);
     return 'committed';
   }

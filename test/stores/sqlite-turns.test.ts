@@ -125,6 +125,41 @@ describe('what a driver remembers', () => {
     expect((await inTurn(() => driver.loadNow?.(key)))?.values.get('shop')?.get('n')).toBe('11');
   });
 
+  it('is changed once by an update that is undone and run again, since another one has failed', async () => {
+    const { driver, inTurn } = await copy('twice');
+    const [key] = KEYS as [Commit['key']];
+    await driver.commit(commitOf(key, { kind: 'set', value: '1' }, true));
+    await inTurn(() => driver.loadNow?.(key));
+
+    await inTurn(() =>
+      Promise.allSettled([
+        driver.commit(commitOf(key, { kind: 'update', apply: (one) => `${one ?? ''}+` })),
+        driver.commit(commitOf(key, { kind: 'update', apply: refuse })),
+      ]),
+    );
+
+    const remembered = await inTurn(() => driver.loadNow?.(key));
+    expect(remembered?.values.get('shop')?.get('n')).toBe('1+');
+    expect(listed(remembered)).toEqual(listed(await driver.load(key)));
+  });
+
+  it('is what is stored also after an update that looks at the session, and writes, while it is applied', async () => {
+    const { driver, inTurn, execute } = await copy('within');
+    const [key] = KEYS as [Commit['key']];
+    await driver.commit(commitOf(key, { kind: 'set', value: '1' }, true));
+    await inTurn(() => driver.loadNow?.(key));
+    const apply = (value: string | undefined) => {
+      execute(`UPDATE testEnvSessionStore SET value = '9' WHERE app = 'none'`);
+      driver.loadNow?.(key);
+      return `${value ?? ''}+`;
+    };
+
+    await inTurn(() => driver.commit(commitOf(key, { kind: 'update', apply })));
+
+    const remembered = await inTurn(() => driver.loadNow?.(key));
+    expect(remembered?.values.get('shop')?.get('n')).toBe('1+');
+  });
+
   it('is what is stored, whoever changes it and however', async () => {
     const mine = await copy('mine');
     const theirs = await copyOn(folder.file('mine.db'));
@@ -190,7 +225,7 @@ async function doing({ driver, execute }: Copy, kind: Kind, key: Commit['key']):
       return driver.commit(commitOf(key, { kind: 'update', apply: (value) => `${value ?? ''}+` }));
     case 'fail':
       return Promise.allSettled([
-        driver.commit(commitOf(key, { kind: 'set', value: '"beside"' })),
+        driver.commit(commitOf(key, { kind: 'update', apply: (value) => `${value ?? ''}-` })),
         driver.commit(commitOf(key, { kind: 'update', apply: refuse })),
       ]);
     case 'move':
