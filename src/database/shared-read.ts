@@ -1,7 +1,7 @@
 import { atEndOfTurn, inTurn } from '../app/turn.js';
 import type { FileState } from './file-state.js';
 import type { SqliteHandle, SqliteStatement } from './sqlite-handle.js';
-import { undoOpenTransaction } from './write-queue.js';
+import { undoIfPossible } from './write-queue.js';
 
 /**
  * The reads of one turn of the event loop share a transaction, so that SQLite takes and gives back its file locks once for
@@ -49,7 +49,7 @@ export class SharedRead {
     try {
       this.#commit.run();
     } catch {
-      this.#undo(); // what was read has been answered; whoever reads next meets what is wrong with the file
+      undoIfPossible(this.#handle); // what was read has been answered; whoever reads next meets what is wrong with the file
     }
   }
 
@@ -57,14 +57,6 @@ export class SharedRead {
   give(): void {
     this.leave();
     this.#given = true;
-  }
-
-  #undo(): void {
-    try {
-      undoOpenTransaction(this.#handle);
-    } catch {
-      // the next write undoes it, or says why it cannot
-    }
   }
 
   readonly #end = () => {

@@ -11,9 +11,6 @@ interface Write {
   readonly reject: (error: unknown) => void;
   readonly since: number;
   trial: Trial;
-  /** What it has answered, or that it alone has failed and how: said once the transaction is committed. */
-  outcome: unknown;
-  hasFailed: boolean;
 }
 
 /**
@@ -65,7 +62,7 @@ export class WriteQueue {
     if (this.#closed) return Promise.reject(closed(this.#file));
     return new Promise<T>((resolve, reject) => {
       const since = performance.now();
-      this.#waiting.push({ run, resolve, reject, since, trial, outcome: undefined, hasFailed: false });
+      this.#waiting.push({ run, resolve, reject, since, trial });
       if (this.#scheduled) return;
       this.#scheduled = true;
       afterArrivals(this.#flush);
@@ -108,12 +105,10 @@ export class WriteQueue {
     this.#shared = trial !== 'alone';
     if (trial === 'alone') this.#state.note(); // it may be the application's
     try {
-      for (const write of writes) {
-        if (trial === 'guarded') this.#runGuarded(write);
-        else write.outcome = write.run();
-      }
+      const answers =
+        trial === 'guarded' ? writes.map((write) => this.#runGuarded(write)) : writes.map(runPlain);
       this.#commit.run();
-      writes.forEach(settle);
+      for (const answer of answers) answer();
     } catch (error) {
       this.#lost(writes, trial === 'together' ? 'guarded' : 'alone', error);
     } finally {
@@ -122,17 +117,19 @@ export class WriteQueue {
   }
 
   /** Runs a write so that, when it fails, only its own changes are undone. */
-  #runGuarded(write: Write): void {
+  #runGuarded(write: Write): () => void {
     this.#savepoint.run();
     try {
-      write.outcome = write.run();
+      const answer = runPlain(write);
       this.#release.run();
+      return answer;
     } catch (error) {
       if (!this.#handle.inTransaction) throw error; // SQLite has undone the whole group: disk full, I/O error
       this.#handle.exec('ROLLBACK TO tsgi; RELEASE tsgi');
       this.#state.note();
-      write.outcome = databaseError(error, this.#file);
-      write.hasFailed = true;
+      return () => {
+        write.reject(databaseError(error, this.#file));
+      };
     }
   }
 
@@ -144,11 +141,8 @@ export class WriteQueue {
     this.#state.note();
     const final = writes.length === 1 || codeOfError(error) === 'SQLITE_IOERR_FSYNC';
     if (final) for (const write of writes) write.reject(databaseError(error, this.#file));
-    else
-      this.#waiting.unshift(
-        ...writes.map((write) => Object.assign(write, { trial: next, hasFailed: false })),
-      );
-    undoOpenTransaction(this.#handle);
+    else this.#waiting.unshift(...writes.map((write) => Object.assign(write, { trial: next })));
+    undoIfPossible(this.#handle);
   }
 
   /** No transaction could begin. Answers after how many milliseconds to try again. */
@@ -158,7 +152,7 @@ export class WriteQueue {
     const refused = this.#waiting.filter((write) => write.since <= before);
     this.#waiting.splice(0, refused.length); // in the order they came, so these are the first
     for (const write of refused) write.reject(databaseError(error, this.#file));
-    if (refused.length > 0) undoOpenTransaction(this.#handle); // nobody waits for it any longer
+    if (refused.length > 0) undoIfPossible(this.#handle); // nobody waits for it any longer
     return RETRY_MS * (0.5 + Math.random());
   }
 
@@ -181,6 +175,15 @@ export function undoOpenTransaction(handle: SqliteHandle): boolean {
   return true;
 }
 
+/** A statement that somebody has not read to its end keeps it open: the next write undoes it, or says why it cannot. */
+export function undoIfPossible(handle: SqliteHandle): void {
+  try {
+    undoOpenTransaction(handle);
+  } catch {
+    // see above
+  }
+}
+
 export function transactionOpen(): DatabaseError {
   return new DatabaseError(
     'TRANSACTION_OPEN',
@@ -194,9 +197,12 @@ const MOST_TOGETHER = 256;
 /** How long to leave a busy database alone, in milliseconds, before jitter. */
 const RETRY_MS = 10;
 
-function settle({ hasFailed, reject, resolve, outcome }: Write): void {
-  if (hasFailed) reject(outcome);
-  else resolve(outcome as never);
+/** Runs a write. Answers how it is told once the transaction is committed. */
+function runPlain(write: Write): () => void {
+  const value = write.run();
+  return () => {
+    write.resolve(value as never);
+  };
 }
 
 /** What another process, or another request, may be done with in a moment. */

@@ -143,6 +143,25 @@ describe('writes of one turn', () => {
     expect(count('COMMIT')).toBe(4);
   });
 
+  it('keep their order, and let a transaction run once and alone, when one of them has failed', async () => {
+    const order: string[] = [];
+    const note = (name: string) => () => order.push(name);
+    const fail = () => {
+      order.push('failed');
+      throw new Error('no');
+    };
+
+    await Promise.allSettled([
+      database.write(note('a')),
+      database.write(fail),
+      database.transaction(note('alone')),
+      database.write(note('b')),
+    ]);
+
+    expect(order).toEqual(['a', 'failed', 'a', 'failed', 'alone', 'b']);
+    expect(count('COMMIT')).toBe(3);
+  });
+
   it('may be so many that they take several transactions', async () => {
     const texts = Array.from({ length: 600 }, (_, i) => `note ${i}`);
 
@@ -308,6 +327,23 @@ describe('while a transaction that was begun by hand is open', () => {
     expect(database.handle.inTransaction).toBe(false);
     expect(notes()).toEqual([]);
     await write('b');
+    expect(notes()).toEqual(['b']);
+  });
+});
+
+describe('a transaction that was begun by hand and cannot be undone', () => {
+  it('is refused as one that was left open, and keeps nobody from writing once it can be', async () => {
+    begin();
+    const rows = database.handle.prepare('SELECT 1 UNION SELECT 2').iterate();
+    rows.next();
+    const tooLong = expect(write('a')).rejects.toMatchObject({ code: 'TRANSACTION_OPEN' });
+    clockShows(BUSY_LIMIT);
+    await tooLong;
+
+    rows.return?.();
+    database.handle.exec('ROLLBACK');
+    await write('b');
+
     expect(notes()).toEqual(['b']);
   });
 });
