@@ -108,10 +108,7 @@ type Text = string | undefined;
 
 type HeaderKey = 'CONTENT_TYPE' | 'CONTENT_LENGTH' | `HTTP_${string}`;
 
-/**
- * What the headers are that most requests of a browser have, and no more: an environ is made with them. Each is a name and a
- * value in the head.
- */
+/** The headers that an environ is made with, which are all that most requests of a browser have. */
 function usualOf(environ: Environ): Text[] {
   return [
     environ.CONTENT_TYPE,
