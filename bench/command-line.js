@@ -42,9 +42,12 @@ export function someOf(option, given, known) {
  * @param {string} script Of package.json.
  */
 export function commandLine(script) {
-  const given = process.argv.slice(2);
-  return [`npm run ${script}`, ...(given.length > 0 ? ['--', ...given] : [])].join(' ');
+  const given = process.argv.slice(2).join(' ').replaceAll(WHERE_TO, '').trim();
+  return given === '' ? `npm run ${script}` : `npm run ${script} -- ${given}`;
 }
+
+/** What says where the result goes, or comes from, and not how it was measured. */
+const WHERE_TO = /--(?:json|from)[ =]\S+|--write\b/g;
 
 /**
  * @param {readonly string[]} names
